@@ -1,0 +1,101 @@
+import { type Override, type Stage } from "./stages";
+
+/**
+ * What the program tells its commands (the stage gate, the proofs, the operations) about the systems at hand.
+ * It travels as JSON on standard input, so it holds no secret and nothing that changes from run to run:
+ * any change of it makes the command run again.
+ */
+
+/** How to reach one cluster's API server. */
+export interface ClusterAccess {
+  /** Path of a kubeconfig file, `~` allowed. */
+  readonly kubeconfig: string;
+  readonly context?: string | undefined;
+  readonly namespace: string;
+  /** Helm's full name of the control plane: services and Deployments are `<fullname>-dashboard`, `<fullname>-dp-manager`. */
+  readonly controlPlane: string;
+  readonly dataPlanes: readonly DataPlaneScope[];
+}
+
+/** One gateway group's data plane in one cluster. */
+export interface DataPlaneScope {
+  /** Short id of the gateway group; the default group's is `default` (facts/api7.md 1.5). */
+  readonly group: string;
+  /** Name of the Deployment. */
+  readonly deployment: string;
+  /** Replicas that must be there: A's recorded size, B's setting. */
+  readonly replicas: number;
+  /** Name of the HorizontalPodAutoscaler that owns the size, when there is one. */
+  readonly autoscaler?: string | undefined;
+  /** ARN or name of the target group that holds these gateways. */
+  readonly targetGroup: string;
+}
+
+/** One weight-carrying rule or listener, found by what does not change over its life. */
+export interface WeightedRule {
+  readonly group: string;
+  /** ARN of an existing listener; else the load balancer is found by name and the listener by port. */
+  readonly listenerArn?: string | undefined;
+  readonly loadBalancerName?: string | undefined;
+  readonly port?: number | undefined;
+  /** Priority of the rule; undefined when the listener's default action carries the weights. */
+  readonly priority?: number | undefined;
+}
+
+/** Which freeze was chosen for A (DESIGN: `writes-only` is preferred). */
+export type FreezeMode = "writes-only" | "scale-dashboard" | "announced";
+
+/** Everything that stays the same from stage to stage. */
+export interface MigrationScope {
+  readonly stack: string;
+  readonly region: string;
+  /** API7 version of both clusters, without a leading `v`: `3.9.18`. */
+  readonly version: string;
+  readonly clusterA: ClusterAccess;
+  readonly clusterB: ClusterAccess;
+  readonly freezeMode: FreezeMode;
+  readonly databaseB: {
+    /** RDS identifier of database B. */
+    readonly instanceIdentifier: string;
+    readonly database: string;
+    readonly username: string;
+    /** Number of the copy; raised when B is restored anew. */
+    readonly copy: number;
+    /** `sslmode` of libpq for B: `disable`, `require`, `verify-full`. */
+    readonly sslMode: string;
+  };
+  /** In the order of the settings; one per gateway group. */
+  readonly rules: readonly WeightedRule[];
+  /** Tables and columns that may differ, beyond those that the program knows, each with its reason. */
+  readonly volatile: readonly {
+    readonly table: string;
+    readonly columns?: readonly string[] | undefined;
+    readonly reason: string;
+  }[];
+  /** How long a data plane's heartbeat counts as fresh, in seconds (heartbeats come every 10 s, facts/api7.md 3.3). */
+  readonly heartbeatSeconds: number;
+}
+
+/** Standard input of the stage gate. */
+export interface GateRequest {
+  readonly scope: MigrationScope;
+  /** The stage to enter. */
+  readonly stage: Stage;
+  readonly trafficSteps: readonly number[];
+  readonly soakHours: number;
+  readonly standbyHours: number;
+  /** Folder for evidence files and the JSON-lines copy of the record, relative to the project folder. */
+  readonly recordFolder: string;
+  readonly override?: Override | undefined;
+  readonly acknowledgeRollback?: string | undefined;
+}
+
+/** Names of the environment variables that carry secrets to commands; each value is marked secret on its own. */
+export const SECRET_VARIABLES = {
+  /** libpq connection string of database A, read-only use. */
+  databaseA: "MIGRATION_DATABASE_A_DSN",
+  /** Password of database B's user after the rotation. */
+  databaseBPassword: "MIGRATION_DATABASE_B_PASSWORD",
+  /** API7 token (`X-API-KEY`); A's tokens keep working on B after the restore (facts/api7.md 2.1). */
+  controlPlaneToken: "MIGRATION_CONTROL_PLANE_TOKEN",
+} as const;
