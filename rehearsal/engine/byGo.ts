@@ -53,7 +53,12 @@ function errorsOf(lines: readonly string[]): string {
   return errors.length === 0 ? "it said nothing" : errors.slice(-5).join(" | ");
 }
 
-async function build(go: string, env: NodeJS.ProcessEnv, executable: string, context: WayContext) {
+async function build(
+  go: string,
+  env: NodeJS.ProcessEnv,
+  executable: string,
+  context: WayContext,
+): Promise<string | undefined> {
   const { version, limits, report } = context;
   const start = performance.now();
   let fetched = 0;
@@ -63,7 +68,8 @@ async function build(go: string, env: NodeJS.ProcessEnv, executable: string, con
     report,
     limits.reportSeconds,
     () =>
-      `building: ${fetched} modules fetched, ${compiled} packages compiled${latest === "" ? "" : `, now ${latest}`}`,
+      `building what Go's cache lacks: ${fetched} modules fetched, ${compiled} packages compiled` +
+      (latest === "" ? "" : `, last ${latest}`),
     () =>
       run(
         go,

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { secondsSince, withProgress } from "./progress";
+import { withProgress } from "./progress";
 import { run } from "./run";
 import { byHandCommand, installInCache, type Failed, type Found, type WayContext } from "./way";
 
@@ -16,10 +16,19 @@ async function bytesBelow(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** The lines that say what went wrong: the installer's process prints the error's message, which may have many. */
+/**
+ * What the installer said when it failed. The Automation API's error for a failed script is a report of many lines: the
+ * exit code, the command line, what the script wrote, and all that once more with a stack. Only the script's words tell.
+ */
 function wordsOf(lines: readonly string[]): string {
-  const said = lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("at "));
-  return said.length === 0 ? "it said nothing" : said.slice(0, 3).join(" | ");
+  const trimmed = lines.map((line) => line.trim().replace(/^stderr: /, ""));
+  const repeated = trimmed.findIndex((line) => line.startsWith("err?:"));
+  const said = trimmed
+    .slice(0, repeated === -1 ? undefined : repeated)
+    .filter((line) => line !== "" && !/^(code|stdout): ?/.test(line));
+  const words = said.filter((line) => !line.startsWith("Command failed with "));
+  const [first] = said;
+  return words.length > 0 ? words.slice(-3).join(" | ") : (first ?? "it said nothing");
 }
 
 /**
@@ -48,7 +57,7 @@ async function install(root: string, temp: string, context: WayContext): Promise
           env: { ...env, TMPDIR: temp },
           limitSeconds: limits.installerSeconds,
           giveUp: () =>
-            secondsSince(grownAt) >= limits.installerStallSeconds
+            performance.now() - grownAt >= limits.installerStallSeconds * 1000
               ? `made no progress for ${limits.installerStallSeconds} s and was stopped`
               : undefined,
         }),

@@ -3,14 +3,14 @@ import { PulumiCommand } from "@pulumi/pulumi/automation";
 import sdk from "@pulumi/pulumi/package.json";
 import { byGo } from "./byGo";
 import { byInstaller } from "./byInstaller";
-import { cacheFolder as defaultCacheFolder, cliFolder, cliRoot } from "./cache";
+import { cacheFolder, cliFolder, cliRoot } from "./cache";
 import { inCache } from "./inCache";
 import { withLock } from "./lock";
 import { onPath } from "./onPath";
 import { type Report } from "./progress";
 import { ENGINE_SOURCES, LIMITS, type EngineSource, type Failed, type Found, type Way, type WayContext } from "./way";
 
-export { cacheFolder } from "./cache";
+export { cacheFolder };
 export { localEngineEnvironment } from "./environment";
 export { type Report } from "./progress";
 export { type EngineSource } from "./way";
@@ -60,7 +60,7 @@ export class EngineNotFoundError extends Error {
     readonly attempts: readonly Attempt[],
   ) {
     const ways = attempts.map(
-      ({ source, reason, remedy }) => `  - ${WAYS[source].title}: ${reason}.\n    To mend it: ${remedy}.`,
+      ({ source, reason, remedy }) => `  - ${WAYS[source].title}: ${reason}\n    To mend it: ${remedy}`,
     );
     super(`No Pulumi CLI v${version} could be had. One of these ways has to work:\n${ways.join("\n")}`);
   }
@@ -73,22 +73,56 @@ const LOCK_LIMITS = {
   reportSeconds: LIMITS.reportSeconds,
 };
 
+type FoundBy = Found & { readonly source: EngineSource };
+
+/** What is thrown on a way is a trouble with files: of the cache folder, where everything is written. */
+function failedBy(error: unknown, cache: string): Failed {
+  return {
+    reason: error instanceof Error ? error.message : String(error),
+    remedy: `set API7_MIGRATION_CACHE to a folder where this user may write and run files (now: ${cache})`,
+  };
+}
+
 async function firstOf(
   sources: readonly EngineSource[],
   context: WayContext,
-  attempts: Attempt[],
-): Promise<(Found & { readonly source: EngineSource }) | undefined> {
+  failed: (attempt: Attempt) => void,
+): Promise<FoundBy | undefined> {
   for (const source of sources) {
-    const outcome = await WAYS[source].find(context).catch((error: unknown): Failed => ({
-      reason: error instanceof Error ? error.message : String(error),
-      remedy: `set API7_MIGRATION_CACHE to a folder where this user may write and run files (now ${context.cacheFolder})`,
-    }));
+    const outcome = await WAYS[source].find(context).catch((error: unknown) => failedBy(error, context.cacheFolder));
     if ("path" in outcome) {
       return { ...outcome, source };
     }
-    attempts.push({ source, ...outcome });
+    failed({ source, ...outcome });
   }
   return undefined;
+}
+
+/** The ways that take minutes and write: by one process at a time. */
+async function make(
+  sources: readonly EngineSource[],
+  context: WayContext,
+  failed: (attempt: Attempt) => void,
+): Promise<FoundBy | undefined> {
+  const lock = `${cliRoot(context.cacheFolder, context.version)}.lock`;
+  try {
+    await mkdir(cliFolder(context.cacheFolder), { recursive: true });
+    return await withLock(lock, LOCK_LIMITS, context.report, async () => {
+      // While this process waited, another may have made it.
+      const silent = { ...context, report: () => undefined };
+      const kept = await firstOf(["cache"], silent, () => undefined);
+      return (
+        kept ??
+        (await firstOf(sources, context, (attempt) => {
+          context.report(`${WAYS[attempt.source].title}: ${attempt.reason}`);
+          failed(attempt);
+        }))
+      );
+    });
+  } catch (error) {
+    sources.forEach((source) => failed({ source, ...failedBy(error, context.cacheFolder) }));
+    return undefined;
+  }
 }
 
 /**
@@ -103,7 +137,7 @@ export async function ensureEngine(options: EngineOptions = {}): Promise<Engine>
   const context: WayContext = {
     version: sdk.version,
     env,
-    cacheFolder: options.cacheFolder ?? defaultCacheFolder(env),
+    cacheFolder: options.cacheFolder ?? cacheFolder(env),
     report: options.report ?? (() => undefined),
     limits: LIMITS,
   };
@@ -112,27 +146,13 @@ export async function ensureEngine(options: EngineOptions = {}): Promise<Engine>
   const making = wanted.filter((source) => source === "installer" || source === "go");
 
   const attempts: Attempt[] = [];
-  const found = (await firstOf(looking, context, attempts)) ?? (await make(making, context, attempts));
+  const failed = (attempt: Attempt): void => void attempts.push(attempt);
+  const found =
+    (await firstOf(looking, context, failed)) ??
+    (making.length === 0 ? undefined : await make(making, context, failed));
   if (found === undefined) {
     throw new EngineNotFoundError(context.version, attempts);
   }
   const command = await PulumiCommand.get({ root: found.root });
   return { path: found.path, version: context.version, source: found.source, command };
-}
-
-async function make(
-  making: readonly EngineSource[],
-  context: WayContext,
-  attempts: Attempt[],
-): Promise<(Found & { readonly source: EngineSource }) | undefined> {
-  if (making.length === 0) {
-    return undefined;
-  }
-  await mkdir(cliFolder(context.cacheFolder), { recursive: true });
-  const lock = `${cliRoot(context.cacheFolder, context.version)}.lock`;
-  return withLock(lock, LOCK_LIMITS, context.report, async () => {
-    // While this process waited, another may have made it.
-    const quiet = { ...context, report: () => undefined };
-    return (await firstOf(["cache"], quiet, [])) ?? (await firstOf(making, context, attempts));
-  });
 }

@@ -67,7 +67,7 @@ async function tryTake(file: string, token: string): Promise<boolean> {
 
 async function take(file: string, token: string, limits: LockLimits, report: Report): Promise<void> {
   const start = performance.now();
-  let reportedSeconds = 0;
+  let reportedMs = start;
   while (!(await tryTake(file, token))) {
     const holder = await readHolder(file);
     if (await isStale(file, holder, limits.staleSeconds)) {
@@ -76,15 +76,15 @@ async function take(file: string, token: string, limits: LockLimits, report: Rep
       continue;
     }
     const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
-    const waitedSeconds = secondsSince(start);
-    if (waitedSeconds >= limits.waitSeconds) {
+    const now = performance.now();
+    if (now - start >= limits.waitSeconds * 1000) {
       throw new Error(
         `${who} has held ${file} for more than ${limits.waitSeconds} s. If it is no longer at work, delete that file.`,
       );
     }
-    if (waitedSeconds - reportedSeconds >= limits.reportSeconds) {
-      reportedSeconds = waitedSeconds;
-      report(`waiting for ${who}, which is getting the same Pulumi CLI (${waitedSeconds} s)`);
+    if (now - reportedMs >= limits.reportSeconds * 1000) {
+      reportedMs = now;
+      report(`waiting for ${who}, which is getting the same Pulumi CLI (${secondsSince(start)} s)`);
     }
     await sleep(POLL_MS);
   }

@@ -9,6 +9,7 @@ export async function executablesOnPath(name: string, env: NodeJS.ProcessEnv): P
   const found: string[] = [];
   for (const folder of (env["PATH"] ?? "").split(delimiter)) {
     const file = resolve(folder, name);
+    // An empty entry means the working directory: nobody wants a CLI from there.
     const status = folder === "" ? undefined : await stat(file).catch(() => undefined);
     if (status?.isFile() === true && (status.mode & 0o111) !== 0 && !found.includes(file)) {
       found.push(file);
@@ -48,8 +49,9 @@ export async function onPath(context: WayContext): Promise<Found | Failed> {
     if (wrong === undefined) {
       return { root: await rootOf(executable, context), path: executable };
     }
-    reasons.push(`${executable} is passed over: ${wrong}`);
-    context.report(reasons.at(-1) ?? "");
+    const reason = `${executable} is passed over: ${wrong}`;
+    context.report(reason);
+    reasons.push(reason);
   }
   return { reason: reasons.length === 0 ? "no `pulumi` on PATH" : reasons.join("; "), remedy };
 }
