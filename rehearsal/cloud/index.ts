@@ -1,0 +1,84 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { type CloudMessage, type CloudMethod, type CloudMethods } from "./world";
+
+export { type World, type CloudMethods } from "./world";
+
+/** What the process of the clouds is started with. */
+export interface CloudOptions {
+  /** Folder of this run: kubeconfigs, charts, databases, logs. */
+  readonly home: string;
+  /** The /16 of loopback that this run owns: `127.R`. */
+  readonly network: string;
+  /** Divides every wait of the clouds (health checks, probes, back-offs); never a rate. */
+  readonly pace: number;
+  readonly routes: number;
+  readonly report: (line: string) => void;
+}
+
+/** Starting both clusters, the databases and the load balancer may take this long. */
+const START_SECONDS = 120;
+
+/** The local clouds: AWS, both clusters, their databases and gateways, in a process of their own. */
+export class Clouds {
+  private readonly waiting = new Map<number, (message: CloudMessage) => void>();
+  private nextId = 1;
+
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Starts the process and everything that exists before a migration. */
+  static async start(options: CloudOptions): Promise<Clouds> {
+    const { home, network, pace, routes } = options;
+    const child = fork(resolve(__dirname, "main.ts"), [JSON.stringify({ home, network, pace, routes })], {
+      execArgv: ["--import", "tsx"],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const clouds = new Clouds(child);
+    await clouds.ready(options.report);
+    return clouds;
+  }
+
+  async call<M extends CloudMethod>(method: M, ...args: Parameters<CloudMethods[M]>): Promise<Awaited<ReturnType<CloudMethods[M]>>> {
+    const id = this.nextId++;
+    const answer = new Promise<CloudMessage>((done) => this.waiting.set(id, done));
+    this.child.send({ id, method, args });
+    const message = await answer;
+    if ("error" in message) throw new Error(`The clouds could not do ${method}: ${message.error}`);
+    return ("value" in message ? message.value : undefined) as Awaited<ReturnType<CloudMethods[M]>>;
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const exit = once(this.child, "exit");
+    if (this.child.connected) this.child.disconnect();
+    const force = setTimeout(() => this.child.kill("SIGKILL"), 20_000);
+    await exit;
+    clearTimeout(force);
+  }
+
+  private async ready(report: (line: string) => void): Promise<void> {
+    await new Promise<void>((done, fail) => {
+      const limit = setTimeout(() => {
+        this.child.kill("SIGTERM");
+        fail(new Error(`The local clouds were not up after ${START_SECONDS} s.`));
+      }, START_SECONDS * 1000);
+      this.child.on("message", (message: CloudMessage) => {
+        if ("progress" in message) report(message.progress);
+        else if ("ready" in message) done();
+        else if ("failed" in message) fail(new Error(`The local clouds did not start: ${message.failed}`));
+        else {
+          this.waiting.get(message.id)?.(message);
+          this.waiting.delete(message.id);
+        }
+        if ("ready" in message || "failed" in message) clearTimeout(limit);
+      });
+      this.child.once("exit", (code) => {
+        clearTimeout(limit);
+        fail(new Error(`The process of the local clouds ended with code ${code ?? "?"}.`));
+        for (const [id, answer] of this.waiting) answer({ id, error: "their process has ended" });
+        this.waiting.clear();
+      });
+    });
+  }
+}

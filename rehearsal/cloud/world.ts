@@ -1,0 +1,78 @@
+import { type LoadBalancerState } from "./loadBalancer";
+import { type TrafficSample } from "./traffic";
+
+/** What exists before the migration, and how to reach it: what the migration's settings are made from. */
+export interface World {
+  /** The /16 of loopback that this run owns: `127.R`. */
+  readonly network: string;
+  readonly region: string;
+  readonly accountId: string;
+  readonly awsEndpoint: string;
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  readonly zones: readonly string[];
+  readonly certificateArn: string;
+  readonly loadBalancer: {
+    readonly arn: string;
+    readonly listenerArn: string;
+    readonly securityGroupId: string;
+    readonly address: string;
+    readonly port: number;
+    readonly targetGroupAArn: string;
+  };
+  readonly databaseA: {
+    readonly instanceIdentifier: string;
+    readonly username: string;
+    readonly databaseName: string;
+    /** Secret: with password. */
+    readonly dsn: string;
+    readonly tables: number;
+    readonly rows: number;
+  };
+  readonly clusters: Readonly<Record<"a" | "b", { readonly kubeconfig: string; readonly server: string }>>;
+  readonly charts: Readonly<
+    Record<"api7ee3" | "gateway", { readonly file: string; readonly version: string; readonly sha256: string }>
+  >;
+  readonly releases: {
+    readonly namespace: string;
+    readonly controlPlane: string;
+    readonly gateway: string;
+    readonly gatewayReplicas: number;
+    readonly autoscaler: string;
+  };
+  readonly version: string;
+  /** Secret: API token of the control plane. */
+  readonly token: string;
+  readonly gatewayGroupId: string;
+  readonly catalogue: readonly TrafficSample[];
+}
+
+/** What the rehearsal may ask of the running clouds, faults included. */
+export interface CloudMethods {
+  world(): Promise<World>;
+  loadBalancerState(): Promise<LoadBalancerState>;
+  /** Switches a cluster's API server off or on; its pods go on. */
+  setClusterApi(cluster: "a" | "b", up: boolean): Promise<void>;
+  /** Stops or starts a database server behind its RDS instance. */
+  setDatabase(instanceIdentifier: string, up: boolean): Promise<void>;
+  /** Runs SQL in a database as its local superuser, behind everybody's back. */
+  sql(instanceIdentifier: string, statement: string): Promise<readonly Record<string, unknown>[]>;
+  /** Kills every pod of a Deployment and keeps it from coming back. */
+  killDeployment(cluster: "a" | "b", deployment: string): Promise<void>;
+  pods(cluster: "a" | "b"): Promise<readonly { readonly name: string; readonly ip: string; readonly ready: boolean }[]>;
+}
+
+export type CloudMethod = keyof CloudMethods;
+
+/** Messages between the rehearsal and the process of the clouds. */
+export interface CloudRequest {
+  readonly id: number;
+  readonly method: CloudMethod;
+  readonly args: readonly unknown[];
+}
+export type CloudMessage =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string }
+  | { readonly ready: true }
+  | { readonly failed: string }
+  | { readonly progress: string };

@@ -1,0 +1,100 @@
+import { type Stage, trafficShare } from "../migration/stages";
+import { type Change } from "./stack";
+
+/** What the stage table lets one move do to the engine's resources: a change outside of it fails the rehearsal. */
+interface Allowed {
+  readonly op: "create" | "update" | "delete";
+  /** Pulumi type tokens. */
+  readonly types: readonly string[];
+}
+
+const GATE = "command:local:Command gate";
+const RULE_TYPES = ["aws:lb/listenerRule:ListenerRule", "aws:lb/listener:Listener"];
+const COMPONENT = /^(api7-migration:|pulumi:pulumi:Stack$|pulumi:providers:)/;
+
+const CREATED: Readonly<Record<"prepare" | "freeze" | "restore" | "start", readonly string[]>> = {
+  prepare: [
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+    "aws:lb/targetGroup:TargetGroup",
+    "aws:lb/loadBalancer:LoadBalancer",
+    "aws:rds/subnetGroup:SubnetGroup",
+    "aws:rds/parameterGroup:ParameterGroup",
+    "aws:cloudwatch/dashboard:Dashboard",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
+    "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding",
+    "command:local:Command",
+    "random:index/randomPassword:RandomPassword",
+    ...RULE_TYPES,
+  ],
+  freeze: [
+    "kubernetes:apps/v1:DeploymentPatch",
+    "kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch",
+    "command:local:Command",
+  ],
+  restore: [
+    "aws:rds/snapshot:Snapshot",
+    "aws:rds/subnetGroup:SubnetGroup",
+    "aws:rds/parameterGroup:ParameterGroup",
+    "aws:rds/instance:Instance",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
+    "random:index/randomPassword:RandomPassword",
+    "command:local:Command",
+  ],
+  start: [
+    "kubernetes:core/v1:Namespace",
+    "kubernetes:core/v1:Secret",
+    "kubernetes:core/v1:Service",
+    "kubernetes:helm.sh/v3:Release",
+    "kubernetes:policy/v1:PodDisruptionBudget",
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+    "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding",
+    "command:local:Command",
+  ],
+};
+
+/** Which of the changes the stage table does not allow for entering this stage. Empty when all is well. */
+export function unexpectedChanges(stage: Stage, changes: readonly Change[]): readonly Change[] {
+  const allowed = allowedFor(stage);
+  return changes.filter((change) => {
+    if (COMPONENT.test(change.type)) return false;
+    if (isGate(change)) return change.op !== (stage === "prepare" ? "create" : "update");
+    return !allowed.some(({ op, types }) => op === change.op && types.includes(change.type));
+  });
+}
+
+/** Whether this is a step of the stage gate. */
+export function isGate(change: Change): boolean {
+  return `${change.type} ${change.name}` === GATE;
+}
+
+/** Whether this is a step of a resource that carries the weights. */
+export function carriesWeights(change: Change): boolean {
+  return RULE_TYPES.includes(change.type);
+}
+
+function allowedFor(stage: Stage): readonly Allowed[] {
+  if (stage === "rollback" || trafficShare(stage) !== undefined) return [{ op: "update", types: RULE_TYPES }];
+  switch (stage) {
+    case "prepare":
+    case "freeze":
+    case "restore":
+      return [{ op: "create", types: CREATED[stage] }];
+    case "start":
+      return [
+        { op: "create", types: CREATED.start },
+        // Automated backups and deletion protection of database B begin here.
+        { op: "update", types: ["aws:rds/instance:Instance", "aws:cloudwatch/dashboard:Dashboard"] },
+      ];
+    case "complete":
+      return [{ op: "create", types: ["kubernetes:networking.k8s.io/v1:NetworkPolicy"] }];
+    case "decommission":
+      return [
+        { op: "create", types: ["kubernetes:apps/v1:DeploymentPatch", "aws:rds/snapshot:Snapshot"] },
+        { op: "update", types: ["kubernetes:apps/v1:DeploymentPatch"] },
+      ];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,262 @@
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import program = require("../index");
+import { type Stage, shapeOf } from "../migration/stages";
+import { Clouds, type World } from "./cloud";
+import { Load, Upstream } from "./cloud/traffic";
+import { cacheFolder, ensureEngine, localEngineEnvironment } from "./engine";
+import { carriesWeights, isGate, unexpectedChanges } from "./expectations";
+import { between, count, round, shareMisfit, type Count } from "./measure";
+import { claimNetwork, type Network } from "./network";
+import { installPlugins } from "./providers/framework";
+import { rehearsalConfig, type RehearsalSettings } from "./settings";
+import { EngineRefusal, MigrationStack, type Operation } from "./stack";
+import { type RollbackSummary, type StageSummary } from "./summary";
+
+/** How one run is set up. */
+export interface RehearsalOptions {
+  /** Plain requests a second. */
+  readonly ratePerSecond: number;
+  /** Divides the waits that the settings and the clouds prescribe; never a rate. */
+  readonly pace: number;
+  /** Routes that database A is seeded with. */
+  readonly routes: number;
+  /** How long each stage's traffic is looked at, seconds. */
+  readonly lookSeconds: number;
+  /** The load stops by itself after this long, whatever happens. */
+  readonly maxSeconds: number;
+  readonly settings: RehearsalSettings;
+  readonly report: (line: string) => void;
+}
+
+/** A stage did something that the stage table or the promises do not allow. */
+export class RehearsalFailure extends Error {
+  override readonly name = "RehearsalFailure";
+}
+
+/** The weights change in the load balancer this long after the call, as ELB's do; then a stage's traffic counts. */
+const PROPAGATION_MS = 600;
+
+/** One computer as two clusters under load, with the unchanged program on the real engine. */
+export class Rehearsal {
+  readonly stages: StageSummary[] = [];
+  /** When the engine reported each change of weights done. */
+  readonly weightChanges: { readonly stage: Stage; readonly at: Date }[] = [];
+  rollback: RollbackSummary | null = null;
+
+  private constructor(
+    readonly options: RehearsalOptions,
+    readonly home: string,
+    readonly clouds: Clouds,
+    readonly world: World,
+    readonly load: Load,
+    readonly stack: MigrationStack,
+    private readonly closers: readonly (() => Promise<void>)[],
+  ) {}
+
+  /** Brings up engine, plugins, clouds, upstream services, load and an empty stack. */
+  static async open(options: RehearsalOptions): Promise<Rehearsal> {
+    const { report } = options;
+    const closers: (() => Promise<void>)[] = [];
+    try {
+      const engine = await ensureEngine({ report });
+      report(`Pulumi CLI ${engine.version} (${engine.source})`);
+      const home = await mkdtemp(join(tmpdir(), "api7-rehearsal-"));
+      // The database servers run as a user of their own and must get through to their folders.
+      await chmod(home, 0o711);
+      await mkdir(join(home, "state"));
+      closers.unshift(async () => rm(home, { recursive: true, force: true }));
+      const network: Network = await claimNetwork();
+      closers.unshift(async () => network.release());
+      const plugins = await installPlugins({ folder: join(home, "plugins"), cacheFolder: cacheFolder(), report });
+      const upstream = await Upstream.start({ address: `${network.prefix}.30.1`, port: 8080 });
+      closers.unshift(async () => upstream.stop());
+      const clouds = await Clouds.start({
+        home: join(home, "clouds"),
+        network: network.prefix,
+        pace: options.pace,
+        routes: options.routes,
+        report,
+      });
+      closers.unshift(async () => clouds.stop());
+      const world = await clouds.call("world");
+      const load = await Load.start({
+        url: `http://${world.loadBalancer.address}:${world.loadBalancer.port}`,
+        ratePerSecond: options.ratePerSecond,
+        catalogue: world.catalogue,
+        maxSeconds: options.maxSeconds,
+        slow: { perSecond: 2, minSeconds: 2, maxSeconds: 6 },
+        streams: 3,
+        websockets: 3,
+      });
+      closers.unshift(async () => {
+        await load.stop();
+      });
+      const environment = engineEnvironment(home, plugins.pathFolder, world);
+      // The program's hooks run in this process and start the checks themselves.
+      Object.assign(process.env, awsEnvironment(world));
+      const stack = await MigrationStack.open({
+        name: "rehearsal",
+        home,
+        engine,
+        environment,
+        program,
+        config: rehearsalConfig(world, options.settings),
+      });
+      return new Rehearsal(options, home, clouds, world, load, stack, closers);
+    } catch (error) {
+      for (const close of closers) await close();
+      throw error;
+    }
+  }
+
+  /** Ends everything that `open` brought up, in reverse order. */
+  async close(): Promise<void> {
+    for (const close of this.closers) await close();
+  }
+
+  /** What load and load balancer have counted up to now. */
+  async count(): Promise<Count> {
+    const [load, balancer] = await Promise.all([this.load.snapshot(), this.clouds.call("loadBalancerState")]);
+    return count(load, balancer, [this.world.loadBalancer.targetGroupAArn]);
+  }
+
+  /** Where the weights of the program's rules can be set without the program: the targets of the way back. */
+  async wayBackTargets(): Promise<readonly string[]> {
+    const outputs = await this.stack.outputs();
+    const wayBack = outputs["wayBack"]?.value as { targets?: readonly string[] } | undefined;
+    if (wayBack?.targets === undefined || wayBack.targets.length === 0) {
+      throw new RehearsalFailure("the program's output wayBack names no targets");
+    }
+    return wayBack.targets;
+  }
+
+  /**
+   * Enters a stage as an operator does: set it, preview, up; then the engine must see nothing left to do, only what the
+   * stage table names may have changed, and B's measured share must fit its weight.
+   */
+  async enter(stage: Stage, settings: Readonly<Record<string, unknown>> = {}): Promise<Operation> {
+    const begun = await this.count();
+    await this.stack.configure({ stage, ...settings });
+    const preview = await this.stack.preview();
+    const update = await this.stack.up();
+    this.noteWeightChange(stage, update);
+    await sleep(PROPAGATION_MS);
+    const from = await this.count();
+    await this.nothingLeftToDo(stage);
+    this.onlyTheStagesOwn(stage, update);
+    const to = await this.lookUntil(from);
+    this.finish(stage, { begun, from, to, preview, update });
+    return update;
+  }
+
+  /** The way back from the stage at hand, and its proof: B's counter stays flat. */
+  async goBack(from: Stage, targets: readonly string[]): Promise<Operation> {
+    const begun = await this.count();
+    const decision = new Date();
+    await this.stack.configure({ stage: "rollback" });
+    const update = await this.stack.wayBack(targets);
+    this.noteWeightChange("rollback", update);
+    const applied = update.changes.filter(carriesWeights).at(-1)?.at ?? decision;
+    await sleep(PROPAGATION_MS);
+    const settled = await this.count();
+    await this.nothingLeftToDo("rollback");
+    this.onlyTheStagesOwn("rollback", update);
+    const to = await this.lookUntil(settled);
+    if (to.b !== settled.b) {
+      throw new RehearsalFailure(`after the rollback B still got ${to.b - settled.b} requests`);
+    }
+    this.finish("rollback", { begun, from: settled, to, preview: undefined, update });
+    const last = to.lastOnB ?? decision;
+    this.rollback ??= {
+      from,
+      decisionToAppliedSeconds: seconds(decision, applied),
+      decisionToLastRequestOnBSeconds: Math.max(0, seconds(decision, last)),
+    };
+    return update;
+  }
+
+  /** An operation that has to be refused. Returns what the engine said. */
+  async refused(operation: () => Promise<unknown>): Promise<string> {
+    try {
+      await operation();
+    } catch (error) {
+      if (error instanceof EngineRefusal) return error.message;
+      throw error;
+    }
+    throw new RehearsalFailure("the engine let pass what it had to refuse");
+  }
+
+  private async nothingLeftToDo(stage: Stage): Promise<void> {
+    const { changes } = await this.stack.preview();
+    if (changes.length === 0) return;
+    const list = changes.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");
+    throw new RehearsalFailure(`after ${stage} the engine still wants to change: ${list}`);
+  }
+
+  private onlyTheStagesOwn(stage: Stage, { changes }: Operation): void {
+    const unexpected = unexpectedChanges(stage, changes);
+    if (unexpected.length > 0) {
+      const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");
+      throw new RehearsalFailure(`${stage} changed what the stage table does not name: ${list}`);
+    }
+    if (!changes.some(isGate)) throw new RehearsalFailure(`${stage} was entered without the stage gate`);
+  }
+
+  private noteWeightChange(stage: Stage, { changes }: Operation): void {
+    const applied = changes.filter(carriesWeights).at(-1);
+    if (applied !== undefined) this.weightChanges.push({ stage, at: applied.at });
+  }
+
+  private async lookUntil(from: Count): Promise<Count> {
+    const left = from.at.getTime() + this.options.lookSeconds * 1000 - Date.now();
+    if (left > 0) await sleep(left);
+    return this.count();
+  }
+
+  private finish(
+    stage: Stage,
+    run: { begun: Count; from: Count; to: Count; preview: Operation | undefined; update: Operation },
+  ): void {
+    const { weightB } = shapeOf(stage);
+    const looked = between(run.from, run.to);
+    const whole = between(run.begun, run.to);
+    const misfit = shareMisfit(looked, weightB);
+    if (misfit !== undefined) throw new RehearsalFailure(`at ${stage} ${misfit}`);
+    this.stages.push({
+      stage,
+      weightB,
+      shareB: looked.shareB,
+      requests: whole.sent,
+      failed: whole.failed,
+      seconds: seconds(run.begun.at, run.to.at),
+      previewSeconds: round(run.preview?.seconds ?? 0, 2),
+      updateSeconds: round(run.update.seconds, 2),
+      verdict: "go",
+    });
+  }
+}
+
+function seconds(from: Date, to: Date): number {
+  return round((to.getTime() - from.getTime()) / 1000, 2);
+}
+
+function awsEnvironment(world: World): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL: world.awsEndpoint,
+    AWS_REGION: world.region,
+    AWS_ACCESS_KEY_ID: "AKIAREHEARSAL0000000",
+    AWS_SECRET_ACCESS_KEY: "rehearsal",
+  };
+}
+
+function engineEnvironment(home: string, plugins: string, world: World): Record<string, string> {
+  return {
+    ...localEngineEnvironment(join(home, "pulumi")),
+    PULUMI_BACKEND_URL: `file://${join(home, "state")}`,
+    PATH: `${plugins}:${process.env["PATH"] ?? ""}`,
+    ...awsEnvironment(world),
+  };
+}

@@ -1,0 +1,70 @@
+import { lastEntry, parseRecord, rollbackId, type MigrationRecord } from "../../migration/record";
+import { type Stage } from "../../migration/stages";
+import { type Rehearsal, RehearsalFailure } from "../rehearsal";
+import { type StageSummary } from "../summary";
+import { type Step } from "./scenario";
+
+/** A step that enters one stage and tells what was measured. */
+export function enter(stage: Stage, title = stage as string): Step {
+  return {
+    title,
+    async run(rehearsal, say) {
+      await rehearsal.enter(stage);
+      say(describe(rehearsal.stages.at(-1)));
+    },
+  };
+}
+
+/** A step that leaves `rollback` for a stage, with the acknowledgement of this very rollback. */
+export function leaveRollback(stage: Stage): Step {
+  return {
+    title: `${stage} again, the rollback acknowledged`,
+    async run(rehearsal, say) {
+      await rehearsal.enter(stage, { acknowledgeRollback: await currentRollbackId(rehearsal) });
+      say(describe(rehearsal.stages.at(-1)));
+    },
+  };
+}
+
+/** A step that takes the way back from a stage. */
+export function goBack(from: Stage): Step {
+  return {
+    title: `rollback from ${from}`,
+    async run(rehearsal, say) {
+      await rehearsal.goBack(from, await rehearsal.wayBackTargets());
+      const { rollback } = rehearsal;
+      say(
+        `${describe(rehearsal.stages.at(-1))}, 100/0 after ${rollback?.decisionToAppliedSeconds ?? "?"} s, ` +
+          `last request on B after ${rollback?.decisionToLastRequestOnBSeconds ?? "?"} s`,
+      );
+    },
+  };
+}
+
+/** The record as the gate last printed it. */
+export async function currentRecord(rehearsal: Rehearsal): Promise<MigrationRecord> {
+  const text: unknown = (await rehearsal.stack.outputs())["record"]?.value;
+  if (typeof text !== "string") throw new RehearsalFailure("the program's output record is no text");
+  return parseRecord(text);
+}
+
+export async function currentRollbackId(rehearsal: Rehearsal): Promise<string> {
+  const record = await currentRecord(rehearsal);
+  const id = rollbackId(record);
+  if (id === undefined) {
+    throw new RehearsalFailure(`the record's last entry is ${lastEntry(record)?.stage ?? "missing"}, not rollback`);
+  }
+  return id;
+}
+
+export function assertThat(holds: boolean, otherwise: string): asserts holds {
+  if (!holds) throw new RehearsalFailure(otherwise);
+}
+
+function describe(stage: StageSummary | undefined): string {
+  if (stage === undefined) return "";
+  return (
+    `B ${stage.shareB} % of the requests (weight ${stage.weightB} %), ${stage.requests} requests, ${stage.failed} failed, ` +
+    `preview ${stage.previewSeconds} s, update ${stage.updateSeconds} s`
+  );
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { inFlightAt } from "../measure";
+import { type Rehearsal } from "../rehearsal";
+import { assertThat, enter, goBack, leaveRollback } from "./common";
+import { type Scenario, type Step } from "./scenario";
+
+/** Requests that the load must have sent before it may stop, at 400 requests/s. */
+const REQUESTS_AT_DEFAULT_RATE = 60_000;
+const DEFAULT_RATE = 400;
+
+/** Everything that the guide asks for, from `prepare` to `decommission`, with one rollback on the way, under load. */
+export const migration: Scenario = {
+  name: "migration",
+  description: "the whole migration, with a rollback from traffic-25 on the way, under load from beginning to end",
+  lookSeconds: 7,
+  maxSeconds: 900,
+  steps: [
+    enter("prepare"),
+    enter("freeze"),
+    enter("restore"),
+    enter("start"),
+    enter("traffic-5"),
+    enter("traffic-25"),
+    goBack("traffic-25"),
+    leaveRollback("traffic-5"),
+    enter("traffic-25"),
+    enter("traffic-50"),
+    enter("traffic-75"),
+    enter("traffic-100"),
+    enter("complete"),
+    enter("decommission"),
+    everyRequestAnswered(),
+  ],
+};
+
+/** Ends the load and looks at all of it. */
+export function everyRequestAnswered(): Step {
+  return {
+    title: "every request sent was answered",
+    async run(rehearsal, say) {
+      await enoughRequests(rehearsal, say);
+      const load = await rehearsal.load.stop();
+      const { scheduled, sent, answered, failed } = load;
+      say(`${scheduled} scheduled, ${sent} sent, ${answered} answered, ${failed} failed`);
+      const first = load.failures[0];
+      assertThat(failed === 0, `${failed} requests failed, the first of them: ${JSON.stringify(first)}`);
+      assertThat(scheduled === sent && sent === answered, `scheduled ${scheduled}, sent ${sent}, answered ${answered}`);
+      assertThat(load.connections.reused > load.connections.opened, "connections were not kept alive");
+      for (const { stage, at } of rehearsal.weightChanges.slice(1)) {
+        const open = inFlightAt(load, at);
+        assertThat(
+          open.some(({ kind }) => kind === "slow"),
+          `no request of several seconds was in flight when ${stage} changed the weights`,
+        );
+        assertThat(
+          open.some(({ kind }) => kind === "stream" || kind === "websocket"),
+          `no stream or WebSocket was open when ${stage} changed the weights`,
+        );
+      }
+    },
+  };
+}
+
+async function enoughRequests(rehearsal: Rehearsal, say: (line: string) => void): Promise<void> {
+  const wanted = (REQUESTS_AT_DEFAULT_RATE * rehearsal.options.ratePerSecond) / DEFAULT_RATE;
+  const { sent } = await rehearsal.load.snapshot();
+  if (sent >= wanted) return;
+  const seconds = Math.ceil((wanted - sent) / rehearsal.options.ratePerSecond);
+  say(`${sent} requests so far, ${seconds} s more to ${wanted}`);
+  await sleep(seconds * 1000);
+}

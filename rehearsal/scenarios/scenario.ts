@@ -1,0 +1,18 @@
+import { type Rehearsal } from "../rehearsal";
+
+/** One thing to do or to prove, shown as one line. A step that does not hold throws. */
+export interface Step {
+  readonly title: string;
+  run(rehearsal: Rehearsal, say: (line: string) => void): Promise<void>;
+}
+
+/** A rehearsal from beginning to end. */
+export interface Scenario {
+  readonly name: string;
+  readonly description: string;
+  /** How long each stage's traffic is looked at, seconds. */
+  readonly lookSeconds: number;
+  /** Upper limit of the whole scenario's load, seconds. */
+  readonly maxSeconds: number;
+  readonly steps: readonly Step[];
+}
