@@ -1,6 +1,6 @@
 /**
- * The environment of an engine that works on this machine alone (facts: nothing is looked up in, sent to or fetched from
- * Pulumi's services): no look for updates, no download of plugins, no look into the registry for packages, and its own
+ * The environment of an engine that works on this machine alone (facts/pulumi.md 1): nothing is looked up in, sent to or fetched from
+ * Pulumi's services: no look for updates, no download of plugins, no look into the registry for packages, and its own
  * home folder, so that the user's login, plugins and settings are neither read nor changed.
  *
  * `PULUMI_BACKEND_URL` (a `file://` address) is the caller's to add.

@@ -95,7 +95,12 @@ export function run(file: string, args: readonly string[], options: RunOptions):
       if (stopped === undefined) {
         stopped = reason;
         endGroup(child, "SIGTERM");
-        kill = setTimeout(() => endGroup(child, "SIGKILL"), KILL_AFTER_MS);
+        kill = setTimeout(() => {
+          endGroup(child, "SIGKILL");
+          // One that left the group may still hold the streams open: it is not waited for.
+          child.stdout.destroy();
+          child.stderr.destroy();
+        }, KILL_AFTER_MS);
       }
     };
     const limit = setTimeout(() => stop(`took longer than ${limitSeconds} s and was stopped`), limitSeconds * 1000);

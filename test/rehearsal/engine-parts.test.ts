@@ -156,6 +156,14 @@ describe("the engine's parts", () => {
       assert.ok(machine.sleeperIsGone);
     });
 
+    it("does not wait for what left the group and holds the streams open", async () => {
+      const leaving = `require("child_process").spawn("sleep", ["12"], { detached: true, stdio: "inherit" })`;
+      const start = performance.now();
+      const result = await run(process.execPath, ["-e", leaving], { env: process.env, limitSeconds: 1 });
+      assert.equal(result.failure, "took longer than 1 s and was stopped");
+      assert.ok(performance.now() - start < 9_000);
+    });
+
     it("tells what cannot be started", async () => {
       const result = await run(join(machine.folder, "missing"), [], { env: {}, limitSeconds: 5 });
       assert.match(result.failure ?? "", /^could not be started: .*ENOENT/);
