@@ -19,6 +19,8 @@ export type PropertySchema = TypeSchema & {
 export type ObjectSchema = Readonly<Record<string, PropertySchema>>;
 
 export interface ResourceSchema {
+  /** Set where no SDK describes the type: what it was written after. */
+  readonly byHand?: string;
   readonly inputs: ObjectSchema;
   /** Names of everything that the resource has when it exists, inputs included. */
   readonly outputs: readonly string[];
