@@ -161,7 +161,7 @@ export function serveParent<M extends Methods>(handlers: {
   // Ctrl-C reaches the whole process group: the parent decides when its children end.
   process.on("SIGINT", () => undefined);
   process.on("message", (question: Question) => {
-    void answer(question, handlers as Record<string, (request: unknown) => unknown>);
+    void answer(question, handlers);
   });
 }
 
