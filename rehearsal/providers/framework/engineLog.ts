@@ -4,6 +4,7 @@ import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import { type Severity } from "./types";
 
 const SEVERITIES: Readonly<Record<Severity, LogSeverity>> = {
+  status: LogSeverity.INFO,
   info: LogSeverity.INFO,
   warning: LogSeverity.WARNING,
   error: LogSeverity.ERROR,
@@ -19,7 +20,11 @@ export class EngineLog {
 
   /** A line that cannot be delivered goes to standard error, which the engine keeps with its own debug log. */
   log(severity: Severity, message: string, urn: string): void {
-    const request = new LogRequest().setSeverity(SEVERITIES[severity]).setMessage(message).setUrn(urn);
+    const request = new LogRequest()
+      .setSeverity(SEVERITIES[severity])
+      .setMessage(message)
+      .setUrn(urn)
+      .setEphemeral(severity === "status");
     this.client ??= new EngineClient(this.address, grpc.credentials.createInsecure());
     const client = this.client;
     this.sent = this.sent.then(

@@ -15,7 +15,8 @@ export interface Failure {
   readonly reason: string;
 }
 
-export type Severity = "info" | "warning" | "error";
+/** How a line is shown; `status` is seen only while the resource is worked on, and is not kept. */
+export type Severity = "status" | "info" | "warning" | "error";
 
 /** What a call knows besides its own inputs. */
 export interface ResourceContext {
