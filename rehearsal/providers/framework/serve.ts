@@ -3,7 +3,7 @@ import { ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import { EngineLog } from "./engineLog";
 import { Provider } from "./provider";
 import { loadSchema } from "./schema";
-import { providerService } from "./service";
+import { Calls, providerService } from "./service";
 import { type ProviderDefinition } from "./types";
 
 /** The engine's own limit for one message: 400 MB (facts/pulumi.md 2). */
@@ -32,7 +32,8 @@ export async function serveProvider(definition: ProviderDefinition): Promise<voi
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
   });
-  const service = providerService(provider, { log: new EngineLog(engine), cancellation });
+  const calls = new Calls();
+  const service = providerService(provider, { log: new EngineLog(engine), cancellation, calls });
   server.addService(ResourceProviderService, { ...service });
 
   const port = await new Promise<number>((resolve, reject) => {
@@ -44,16 +45,16 @@ export async function serveProvider(definition: ProviderDefinition): Promise<voi
       }
     });
   });
-  endWithEngine(server, cancellation);
+  endWithEngine(cancellation, calls);
   process.stdout.write(`${port}\n`);
 }
 
-function endWithEngine(server: grpc.Server, cancellation: AbortController): void {
+/** Ends this process when the engine does: first what runs is cancelled, and may tidy up after itself. */
+function endWithEngine(cancellation: AbortController, calls: Calls): void {
   const end = (why: string): void => {
     cancellation.abort(new Error(why));
     setTimeout(() => process.exit(1), GRACE_MS).unref();
-    // Waits for the calls that run.
-    server.tryShutdown(() => process.exit(0));
+    void calls.idle().then(() => process.exit(0));
   };
   process.stdin.once("end", () => end("The engine is gone."));
   process.stdin.resume();

@@ -29,6 +29,8 @@ export interface ServiceOptions {
   readonly log: EngineLog;
   /** Aborted by the engine's cancel, and by whoever serves when the engine goes away. */
   readonly cancellation: AbortController;
+  /** Gets every call of this service. */
+  readonly calls: Calls;
 }
 
 /** What the calls about a resource have in common. */
@@ -37,13 +39,38 @@ interface ResourceRequest {
   getType(): string;
 }
 
+/** The calls that run. */
+export class Calls {
+  private running = 0;
+  private waiting: (() => void)[] = [];
+
+  /** Resolves when no call runs, which may be at once. */
+  async idle(): Promise<void> {
+    if (this.running > 0) {
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+  }
+
+  async during(call: () => Promise<void>): Promise<void> {
+    this.running++;
+    try {
+      await call();
+    } finally {
+      this.running--;
+      if (this.running === 0) {
+        this.waiting.splice(0).forEach((resolve) => resolve());
+      }
+    }
+  }
+}
+
 /** A unary call by a function that may throw. Lines that it logged reach the engine before its answer. */
 function answer<Request, Response>(
-  log: EngineLog,
+  { log, calls }: ServiceOptions,
   work: (request: Request) => Response | Promise<Response>,
 ): grpc.handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    void (async () => {
+    void calls.during(async () => {
       try {
         const response = await work(call.request);
         await log.flush();
@@ -52,7 +79,7 @@ function answer<Request, Response>(
         await log.flush();
         callback(error instanceof GrpcError ? error.serviceError : toServiceError(error));
       }
-    })();
+    });
   };
 }
 
@@ -64,7 +91,8 @@ class GrpcError extends Error {
 }
 
 /** The gRPC side of a provider. One service serves one provider resource of one operation. */
-export function providerService(provider: Provider, { log, cancellation }: ServiceOptions): ProviderService {
+export function providerService(provider: Provider, options: ServiceOptions): ProviderService {
+  const { log, cancellation } = options;
   let config: Props = {};
 
   const context = (urn: string, timeoutSeconds = 0, dryRun = false): ResourceContext => ({
@@ -94,11 +122,11 @@ export function providerService(provider: Provider, { log, cancellation }: Servi
   };
 
   return {
-    getPluginInfo: answer(log, () => pluginInfo(provider.definition.version)),
+    getPluginInfo: answer(options, () => pluginInfo(provider.definition.version)),
 
-    checkConfig: answer(log, (request) => checkResponse(provider.checkConfig(fromStruct(request.getNews())))),
+    checkConfig: answer(options, (request) => checkResponse(provider.checkConfig(fromStruct(request.getNews())))),
 
-    diffConfig: answer(log, (request) =>
+    diffConfig: answer(options, (request) =>
       diffResponse(
         provider.diffConfig(
           fromStruct(request.getOldInputs()),
@@ -108,12 +136,12 @@ export function providerService(provider: Provider, { log, cancellation }: Servi
       ),
     ),
 
-    configure: answer(log, async (request) => {
+    configure: answer(options, async (request) => {
       config = await provider.configure(fromStruct(request.getArgs()));
       return new ConfigureResponse().setSupportspreview(true);
     }),
 
-    check: answer(log, async (request) => {
+    check: answer(options, async (request) => {
       const olds = fromStruct(request.getOlds());
       const news = fromStruct(request.getNews());
       // The engine sends an empty struct for a resource that does not exist yet.
@@ -121,7 +149,7 @@ export function providerService(provider: Provider, { log, cancellation }: Servi
       return checkResponse(await provider.check(request.getType(), news, before, context(request.getUrn())));
     }),
 
-    diff: answer(log, (request) =>
+    diff: answer(options, (request) =>
       diffResponse(
         provider.diff(
           request.getType(),
@@ -132,7 +160,7 @@ export function providerService(provider: Provider, { log, cancellation }: Servi
       ),
     ),
 
-    create: answer(log, async (request) => {
+    create: answer(options, async (request) => {
       const inputs = fromStruct(request.getProperties());
       if (request.getPreview()) {
         return new CreateResponse().setProperties(toStruct(provider.previewCreate(request.getType(), inputs)));
@@ -142,14 +170,14 @@ export function providerService(provider: Provider, { log, cancellation }: Servi
       return new CreateResponse().setId(created.id).setProperties(toStruct(created.outputs));
     }),
 
-    read: answer(log, async (request) => {
+    read: answer(options, async (request) => {
       const state = fromStruct(request.getProperties());
       const inputs = request.hasInputs() ? fromStruct(request.getInputs()) : undefined;
       const ctx = context(request.getUrn(), request.getTimeout());
       return readResponse(await provider.read(request.getType(), request.getId(), state, inputs, ctx));
     }),
 
-    update: answer(log, async (request) => {
+    update: answer(options, async (request) => {
       const oldOutputs = fromStruct(request.getOlds());
       const oldInputs = fromStruct(request.getOldInputs());
       const news = fromStruct(request.getNews());
@@ -165,20 +193,20 @@ export function providerService(provider: Provider, { log, cancellation }: Servi
       return new UpdateResponse().setProperties(toStruct(outputs));
     }),
 
-    delete: answer(log, async (request) => {
+    delete: answer(options, async (request) => {
       const ctx = context(request.getUrn(), request.getTimeout());
       await provider.delete(request.getType(), request.getId(), fromStruct(request.getProperties()), ctx);
       return empty();
     }),
 
-    invoke: answer(log, async (request) => {
+    invoke: answer(options, async (request) => {
       const args = fromStruct(request.getArgs());
       const results = await provider.invoke(request.getTok(), args, context("", 0, request.getPreview()));
       return new InvokeResponse().setReturn(toStruct(results));
     }),
 
     // Answers and goes on serving: what still runs ends by the signal and reports how.
-    cancel: answer(log, () => {
+    cancel: answer(options, () => {
       cancellation.abort(new Error("The engine cancelled the operation."));
       return empty();
     }),
