@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { runScenario } from "./run";
 import { SCENARIOS } from "./scenarios";
+import { DEFAULT_SETTINGS } from "./settings";
 import { type Summary } from "./summary";
 
 /** `npm run rehearse`: the whole migration on one computer. */
@@ -43,6 +44,7 @@ async function main(options: Options): Promise<number> {
     pace: options.pace,
     routes: options.routes,
     out: resolve(options.out),
+    settings: DEFAULT_SETTINGS,
     show: process.stdout.isTTY ? "live" : "lines",
   });
   process.stdout.write(closing(summary, files));

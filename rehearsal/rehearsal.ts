@@ -152,8 +152,21 @@ export class Rehearsal {
     return update;
   }
 
-  /** The way back from the stage at hand, and its proof: B's counter stays flat. */
-  async goBack(from: Stage, targets: readonly string[]): Promise<Operation> {
+  /** The weight-carrying rules alone, without the gate: what somebody targets who means to go around it. */
+  async weightTargets(): Promise<readonly string[]> {
+    return (await this.wayBackTargets()).filter((urn) => /aws:lb\/listener(Rule)?:/.test(urn));
+  }
+
+  /**
+   * The way back from the stage at hand, and its proof: B's counter stays flat.
+   *
+   * @param options `settle: false` leaves out the look whether the engine has anything left to do, which needs the charts
+   */
+  async goBack(
+    from: Stage,
+    targets: readonly string[],
+    options: { readonly settle: boolean } = { settle: true },
+  ): Promise<Operation> {
     const begun = await this.count();
     const decision = new Date();
     await this.stack.configure({ stage: "rollback" });
@@ -162,7 +175,7 @@ export class Rehearsal {
     const applied = update.changes.filter(carriesWeights).at(-1)?.at ?? decision;
     await sleep(PROPAGATION_MS);
     const settled = await this.count();
-    await this.nothingLeftToDo("rollback");
+    if (options.settle) await this.nothingLeftToDo("rollback");
     this.onlyTheStagesOwn("rollback", update);
     const to = await this.lookUntil(settled);
     if (to.b !== settled.b) {
@@ -170,7 +183,7 @@ export class Rehearsal {
     }
     this.finish("rollback", { begun, from: settled, to, preview: undefined, update });
     const last = to.lastOnB ?? decision;
-    this.rollback ??= {
+    this.rollback = {
       from,
       decisionToAppliedSeconds: seconds(decision, applied),
       decisionToLastRequestOnBSeconds: Math.max(0, seconds(decision, last)),

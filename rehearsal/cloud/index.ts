@@ -39,7 +39,10 @@ export class Clouds {
     return clouds;
   }
 
-  async call<M extends CloudMethod>(method: M, ...args: Parameters<CloudMethods[M]>): Promise<Awaited<ReturnType<CloudMethods[M]>>> {
+  async call<M extends CloudMethod>(
+    method: M,
+    ...args: Parameters<CloudMethods[M]>
+  ): Promise<Awaited<ReturnType<CloudMethods[M]>>> {
     const id = this.nextId++;
     const answer = new Promise<CloudMessage>((done) => this.waiting.set(id, done));
     this.child.send({ id, method, args });

@@ -12,6 +12,8 @@ export interface World {
   readonly subnetIds: readonly string[];
   readonly zones: readonly string[];
   readonly certificateArn: string;
+  /** Security groups of the clusters' nodes. */
+  readonly securityGroups: { readonly clusterA: string; readonly clusterB: string };
   readonly loadBalancer: {
     readonly arn: string;
     readonly listenerArn: string;
@@ -57,8 +59,10 @@ export interface CloudMethods {
   setDatabase(instanceIdentifier: string, up: boolean): Promise<void>;
   /** Runs SQL in a database as its local superuser, behind everybody's back. */
   sql(instanceIdentifier: string, statement: string): Promise<readonly Record<string, unknown>[]>;
-  /** Kills every pod of a Deployment and keeps it from coming back. */
-  killDeployment(cluster: "a" | "b", deployment: string): Promise<void>;
+  /** Sends a signal to every process of a Deployment's pods: SIGSTOP makes them hang, SIGCONT wakes them. */
+  signalPods(cluster: "a" | "b", deployment: string, signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): Promise<void>;
+  /** Sets a Deployment's size behind everybody's back and waits until it is so. */
+  scale(cluster: "a" | "b", deployment: string, replicas: number): Promise<void>;
   pods(cluster: "a" | "b"): Promise<readonly { readonly name: string; readonly ip: string; readonly ready: boolean }[]>;
 }
 

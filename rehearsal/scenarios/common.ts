@@ -57,6 +57,13 @@ export async function currentRollbackId(rehearsal: Rehearsal): Promise<string> {
   return id;
 }
 
+/** RDS identifier of the database that the stack restored. */
+export async function databaseB(rehearsal: Rehearsal): Promise<string> {
+  const identifier: unknown = (await rehearsal.stack.outputs())["databaseBIdentifier"]?.value;
+  assertThat(typeof identifier === "string", "the program's output databaseBIdentifier is no text");
+  return identifier;
+}
+
 export function assertThat(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new RehearsalFailure(otherwise);
 }

@@ -1,5 +1,7 @@
+import { deadClusterB } from "./deadClusterB";
 import { migration } from "./migration";
+import { refusals } from "./refusals";
 import { type Scenario } from "./scenario";
 
 /** Every scenario that `npm run rehearse -- --list` shows. */
-export const SCENARIOS: readonly Scenario[] = [migration];
+export const SCENARIOS: readonly Scenario[] = [migration, refusals, deadClusterB];

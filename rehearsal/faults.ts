@@ -1,0 +1,164 @@
+import {
+  DescribeRulesCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyRuleCommand,
+  type Rule,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parse } from "yaml";
+import { gatewayRelease } from "../migration/names";
+import { type Rehearsal, RehearsalFailure } from "./rehearsal";
+
+const GATEWAY_B = gatewayRelease({ name: "default" });
+
+/** What people and machines do behind the program's back. */
+
+/** The weights that the load balancer holds now, in percent for B, by the API that everybody uses. */
+export async function liveWeightB(rehearsal: Rehearsal): Promise<number> {
+  const { groups } = await weightedRule(rehearsal);
+  const total = groups.reduce((sum, { Weight }) => sum + (Weight ?? 0), 0);
+  return total === 0 ? 0 : (100 * (groups[1]?.Weight ?? 0)) / total;
+}
+
+/** Sets the weights by hand, past the program and its record. */
+export async function setWeightsByHand(rehearsal: Rehearsal, weightB: number): Promise<void> {
+  const { rule, groups } = await weightedRule(rehearsal);
+  const weights = [100 - weightB, weightB];
+  await withClient(rehearsal, (client) =>
+    client.send(
+      new ModifyRuleCommand({
+        RuleArn: rule.RuleArn,
+        Actions: [
+          {
+            Type: "forward",
+            ForwardConfig: {
+              TargetGroups: groups.map(({ TargetGroupArn }, index) => ({ TargetGroupArn, Weight: weights[index] })),
+              TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
+            },
+          },
+        ],
+      }),
+    ),
+  );
+}
+
+/** A statement in a database behind the program's back, and how to undo it. */
+export interface RowChange {
+  readonly table: string;
+  readonly change: string;
+  readonly undo: string;
+}
+
+/** One changed plugin value: every count stays equal. */
+export const CHANGED_ROW: RowChange = {
+  table: "route",
+  change: "update route set name = name || '-changed' where id = (select min(id) from route)",
+  undo: "update route set name = regexp_replace(name, '-changed$', '') where id = (select min(id) from route)",
+};
+
+export async function changeRow(rehearsal: Rehearsal, instanceIdentifier: string, statement: string): Promise<void> {
+  // The trigger that stamps `updated_at` must not make the undone row another one than before.
+  await rehearsal.clouds.call(
+    "sql",
+    instanceIdentifier,
+    `begin; set local session_replication_role = replica; ${statement}; commit`,
+  );
+}
+
+interface Container {
+  env?: { name: string; value?: string }[];
+}
+interface Deployment {
+  spec: { template: { spec: { containers: Container[] } } };
+  status?: { updatedReplicas?: number; readyReplicas?: number; replicas?: number };
+}
+
+/** The variable that beats `etcd.host` (facts/api7.md 1.5). */
+const OVERRIDE = "API7_DP_MANAGER_ENDPOINTS";
+
+/** Gives the gateways of one cluster the DP Manager of another, as a wrong value in somebody's hands would. */
+export async function pointGatewaysAt(rehearsal: Rehearsal, cluster: "a" | "b", other: "a" | "b"): Promise<void> {
+  const managers = await rehearsal.clouds.call("pods", other);
+  const manager = managers.find(({ name, ready }) => ready && name.includes("-dp-manager-"));
+  if (manager === undefined) throw new RehearsalFailure(`cluster ${other} has no DP Manager to point at`);
+  const value = JSON.stringify([`https://${manager.ip}:7943`]);
+  await changeGateways(rehearsal, cluster, (env) => [...env, { name: OVERRIDE, value }]);
+}
+
+export async function unpointGateways(rehearsal: Rehearsal, cluster: "a" | "b"): Promise<void> {
+  await changeGateways(rehearsal, cluster, (env) => env.filter(({ name }) => name !== OVERRIDE));
+}
+
+const ROLLOUT_SECONDS = 60;
+
+async function changeGateways(
+  rehearsal: Rehearsal,
+  cluster: "a" | "b",
+  change: (env: readonly { name: string; value?: string }[]) => { name: string; value?: string }[],
+): Promise<void> {
+  const { namespace } = rehearsal.world.releases;
+  const name = cluster === "a" ? rehearsal.world.releases.gateway : GATEWAY_B;
+  const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
+  const deployment = (await kubernetes(rehearsal, cluster, "GET", path)) as Deployment;
+  for (const container of deployment.spec.template.spec.containers) container.env = change(container.env ?? []);
+  await kubernetes(rehearsal, cluster, "PUT", path, deployment);
+  const until = Date.now() + ROLLOUT_SECONDS * 1000;
+  while (Date.now() < until) {
+    await sleep(300);
+    const { status } = (await kubernetes(rehearsal, cluster, "GET", path)) as Deployment;
+    const { replicas = 0, updatedReplicas = 0, readyReplicas = 0 } = status ?? {};
+    if (replicas > 0 && updatedReplicas === replicas && readyReplicas === replicas) return;
+  }
+  throw new RehearsalFailure(`${name} in cluster ${cluster} did not roll out within ${ROLLOUT_SECONDS} s`);
+}
+
+async function kubernetes(
+  rehearsal: Rehearsal,
+  cluster: "a" | "b",
+  method: "GET" | "PUT",
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const file = parse(await readFile(rehearsal.world.clusters[cluster].kubeconfig, "utf8")) as {
+    clusters: { cluster: { server: string } }[];
+    users: { user: { token: string } }[];
+  };
+  const server = file.clusters[0]?.cluster.server ?? "";
+  const response = await fetch(`${server}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${file.users[0]?.user.token ?? ""}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new RehearsalFailure(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+async function weightedRule(
+  rehearsal: Rehearsal,
+): Promise<{ rule: Rule; groups: readonly { TargetGroupArn?: string | undefined; Weight?: number | undefined }[] }> {
+  const { Rules = [] } = await withClient(rehearsal, (client) =>
+    client.send(new DescribeRulesCommand({ ListenerArn: rehearsal.world.loadBalancer.listenerArn })),
+  );
+  for (const rule of Rules) {
+    const groups = rule.Actions?.at(-1)?.ForwardConfig?.TargetGroups;
+    if (rule.IsDefault !== true && groups?.length === 2) return { rule, groups };
+  }
+  throw new RehearsalFailure("the listener has no rule of the program's");
+}
+
+async function withClient<T>(
+  rehearsal: Rehearsal,
+  work: (client: ElasticLoadBalancingV2Client) => Promise<T>,
+): Promise<T> {
+  const client = new ElasticLoadBalancingV2Client({
+    region: rehearsal.world.region,
+    endpoint: rehearsal.world.awsEndpoint,
+    credentials: { accessKeyId: "AKIAREHEARSAL0000000", secretAccessKey: "rehearsal" },
+  });
+  try {
+    return await work(client);
+  } finally {
+    client.destroy();
+  }
+}

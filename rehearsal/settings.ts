@@ -1,0 +1,102 @@
+import { type ConfigMap } from "@pulumi/pulumi/automation";
+import { type World } from "./cloud";
+
+/** What a scenario may choose of the migration's settings. */
+export interface RehearsalSettings {
+  readonly trafficSteps: readonly number[];
+  /** Hours at `traffic-100` before `complete`, and at `complete` before `decommission`: seconds in a rehearsal. */
+  readonly soakHours: number;
+  readonly standbyHours: number;
+}
+
+/** Production's waits are days; a rehearsal's soak is long enough for the gate to refuse what comes too early. */
+export const DEFAULT_SETTINGS: RehearsalSettings = {
+  trafficSteps: [5, 25, 50, 75, 100],
+  soakHours: 0.001,
+  standbyHours: 0.001,
+};
+
+const RESOURCES = { requests: { cpu: "500m", memory: "512Mi" } };
+
+/** The stack's config for the clouds of this run: the same keys that `Pulumi.prod.yaml` has. */
+export function rehearsalConfig(world: World, settings: RehearsalSettings): ConfigMap {
+  const { loadBalancer, releases, clusters, databaseA, charts } = world;
+  const plain: Record<string, unknown> = {
+    stage: "prepare",
+    version: world.version,
+    trafficSteps: settings.trafficSteps,
+    soakHours: settings.soakHours,
+    standbyHours: settings.standbyHours,
+    recordFolder: "record",
+    network: {
+      vpcId: world.vpcId,
+      clusterASecurityGroupId: world.securityGroups.clusterA,
+      clusterBSecurityGroupId: world.securityGroups.clusterB,
+      databaseSubnetIds: world.subnetIds,
+      runnerCidrs: ["127.0.0.0/8"],
+    },
+    loadBalancer: {
+      kind: "existing",
+      listenerArn: loadBalancer.listenerArn,
+      securityGroupId: loadBalancer.securityGroupId,
+      deregistrationDelaySeconds: 120,
+    },
+    charts: {
+      controlPlane: charts.api7ee3,
+      dataPlane: charts.gateway,
+    },
+    clusterA: {
+      kubeconfig: clusters.a.kubeconfig,
+      identifier: `arn:aws:eks:${world.region}:${world.accountId}:cluster/a`,
+      namespace: releases.namespace,
+      controlPlane: releases.controlPlane,
+      replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
+      dpManagerCidrs: [`${world.network}.10.0/24`],
+      databaseIdentifier: databaseA.instanceIdentifier,
+      freeze: { mode: "scale-dashboard" },
+    },
+    clusterB: {
+      kubeconfig: clusters.b.kubeconfig,
+      identifier: `arn:aws:eks:${world.region}:${world.accountId}:cluster/b`,
+      namespace: releases.namespace,
+      operatorCidrs: ["127.0.0.1/32"],
+      apiServerCidrs: [`${world.network}.0.0/24`],
+    },
+    databaseB: {
+      instanceClass: "db.t4g.medium",
+      engineVersion: "15.18",
+      parameterGroupFamily: "postgres15",
+      database: databaseA.databaseName,
+      username: databaseA.username,
+      sslMode: "disable",
+    },
+    controlPlane: {
+      replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
+      resources: RESOURCES,
+      timeoutSeconds: 120,
+    },
+    gatewayGroups: [
+      {
+        name: "default",
+        shortId: "default",
+        match: { priority: 10, paths: ["/*"] },
+        clusterA: {
+          deployment: releases.gateway,
+          replicas: releases.gatewayReplicas,
+          autoscaler: { name: releases.autoscaler, minimum: 1 },
+          targetGroupArn: loadBalancer.targetGroupAArn,
+        },
+        clusterB: { replicas: releases.gatewayReplicas, resources: RESOURCES },
+      },
+    ],
+  };
+  const config: ConfigMap = {
+    "aws:region": { value: world.region },
+    databaseADsn: { value: databaseA.dsn, secret: true },
+    controlPlaneToken: { value: world.token, secret: true },
+  };
+  for (const [key, value] of Object.entries(plain)) {
+    config[key] = { value: typeof value === "string" ? value : JSON.stringify(value) };
+  }
+  return config;
+}
