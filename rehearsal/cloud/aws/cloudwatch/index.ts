@@ -1,0 +1,76 @@
+import { guarded, type Guarded } from "../actions";
+import { AwsError, validationError } from "../errors";
+import { type Faults } from "../faults";
+import { type Tags } from "../tags";
+import { type AlarmInput, alarmFaults, dashboardFaults, dashboardNameFault } from "./limits";
+
+/** An alarm: kept and shown, never evaluated. */
+export interface Alarm {
+  readonly name: string;
+  /** In the provider's form. */
+  readonly input: AlarmInput;
+  readonly tags: Tags;
+}
+
+type Named = { readonly name: string };
+
+/** CloudWatch's actions. Nothing but the plugin calls them, so they have their own inputs. */
+export type CloudWatchActions = {
+  /** Makes an alarm or replaces the one of this name. */
+  PutMetricAlarm(input: Alarm): void;
+  DescribeAlarms(input: Named): Alarm | undefined;
+  DeleteAlarms(input: Named): void;
+  /** Makes a dashboard or replaces the one of this name. */
+  PutDashboard(input: Named & { readonly body: string }): void;
+  GetDashboard(input: Named): string;
+  DeleteDashboards(input: Named): void;
+};
+
+/** CloudWatch's actions by AWS's names, with faults in front. */
+export type CloudWatch = Guarded<CloudWatchActions>;
+
+export function cloudWatchActions(faults: Faults): CloudWatch {
+  return guarded("CloudWatch", actions(new Map(), new Map()), faults);
+}
+
+function actions(alarms: Map<string, Alarm>, dashboards: Map<string, string>): CloudWatchActions {
+  return {
+    PutMetricAlarm(alarm) {
+      const [fault] = alarmFaults(
+        { ...alarm.input, name: alarm.name },
+        (property) => alarm.input[property] !== undefined,
+      );
+      if (fault !== undefined) throw validationError(`${fault.property}: ${fault.reason}`);
+      alarms.set(alarm.name, alarm);
+    },
+
+    DescribeAlarms: ({ name }) => alarms.get(name),
+
+    DeleteAlarms({ name }) {
+      if (!alarms.delete(name)) throw new AwsError("ResourceNotFound", `Alarm ${name} not found`, 404);
+    },
+
+    PutDashboard({ name, body }) {
+      const fault = dashboardNameFault(name);
+      if (fault !== undefined) throw new AwsError("InvalidParameterValue", fault);
+      const faults = dashboardFaults(body);
+      if (faults.length > 0) {
+        throw new AwsError(
+          "InvalidParameterInput",
+          `The dashboard body is invalid, there are ${faults.length} validation errors: ${faults.join(" ")}`,
+        );
+      }
+      dashboards.set(name, body);
+    },
+
+    GetDashboard({ name }) {
+      const body = dashboards.get(name);
+      if (body === undefined) throw new AwsError("ResourceNotFound", `Dashboard ${name} does not exist`, 404);
+      return body;
+    },
+
+    DeleteDashboards({ name }) {
+      if (!dashboards.delete(name)) throw new AwsError("ResourceNotFound", `Dashboard ${name} does not exist`, 404);
+    },
+  };
+}
