@@ -1,4 +1,11 @@
-import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { type Socket } from "node:net";
 import { type Duplex } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
@@ -21,7 +28,7 @@ export function freshAddress(): string {
 
 /** Waits until `holds` does, looking every 10 ms. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
-  for (const end = Date.now() + withinMs; !(await holds()); ) {
+  for (const end = Date.now() + withinMs; !(await holds());) {
     if (Date.now() > end) {
       throw new Error(`not within ${withinMs} ms: ${what}`);
     }
@@ -96,7 +103,7 @@ export function startGateway(
   cluster: "a" | "b",
   upstream: { readonly address: string; readonly port: number },
 ): Promise<TestTarget> {
-  const to = (request: IncomingMessage): Parameters<typeof httpRequest>[0] => ({
+  const to = (request: IncomingMessage): RequestOptions => ({
     host: upstream.address,
     port: upstream.port,
     method: request.method,
@@ -165,7 +172,11 @@ export function forward(weights: Readonly<Record<string, number>>, stickySeconds
   };
 }
 
-export function rule(priority: RuleConfig["priority"], action: Action, conditions: Partial<RuleConfig> = {}): RuleConfig {
+export function rule(
+  priority: RuleConfig["priority"],
+  action: Action,
+  conditions: Partial<RuleConfig> = {},
+): RuleConfig {
   return { arn: `rule-${priority}`, priority, hosts: [], paths: [], methods: [], headers: [], ...conditions, action };
 }
 

@@ -97,7 +97,7 @@ export class LoadRun {
         sendUpload(this.#context, sample, this.#uploadBytes.subarray(0, Math.round(uploadBytes())));
       }),
     ];
-    this.#keepOpen(options.streams, "stream", STREAM_SECONDS, (sample, seconds, done) => {
+    this.#keepOpen(options.streams, "stream", options.streamSeconds ?? STREAM_SECONDS, (sample, seconds, done) => {
       openStream(this.#context, sample, seconds, done);
     });
     this.#keepOpen(options.websockets, "websocket", WEBSOCKET_SECONDS, (sample, seconds, done) => {

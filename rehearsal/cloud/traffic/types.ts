@@ -27,8 +27,10 @@ export interface LoadOptions {
   readonly maxSeconds: number;
   /** Requests that the upstream answers late, each after a time between the two bounds (at most 60 s). */
   readonly slow: { readonly perSecond: number; readonly minSeconds: number; readonly maxSeconds: number };
-  /** Streamed answers open at any time; each lasts 8-20 s. */
+  /** Streamed answers open at any time. */
   readonly streams: number;
+  /** How long each streamed answer lasts. Default 8-20 s. `stop` waits for the last of them. */
+  readonly streamSeconds?: { readonly min: number; readonly max: number };
   /** WebSockets open at any time; each lasts 10-25 s. */
   readonly websockets: number;
 }
