@@ -1,0 +1,144 @@
+import { SecurityGroup } from "@pulumi/aws/ec2";
+import { SecurityGroupEgressRule, SecurityGroupIngressRule } from "@pulumi/aws/vpc";
+import * as pulumi from "@pulumi/pulumi";
+import { type ListenerSettings, type Settings } from "../migration/settings";
+
+/** Where gateways take requests from the load balancer. */
+export const GATEWAY_PORT = 9080;
+export const POSTGRES_PORT = 5432;
+
+/** Name parts may not depend on the order of a list: a removed entry would rename all after it. */
+const nameOf = (cidr: string): string => cidr.replace(/[./]/g, "-");
+
+/** What lets requests pass from the load balancer to the gateways. */
+export class TrafficNetwork extends pulumi.ComponentResource {
+  /** Security groups of the program's own load balancer; empty with an existing one. */
+  readonly loadBalancerSecurityGroups: readonly pulumi.Output<string>[];
+
+  constructor(
+    name: string,
+    settings: ListenerSettings,
+    dependsOn: readonly pulumi.Resource[],
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    super("api7-migration:components:TrafficNetwork", name, {}, options);
+    const { network, loadBalancer, tags } = settings;
+    const child = { parent: this, dependsOn: [...dependsOn] };
+    const ports = [...new Set([GATEWAY_PORT, loadBalancer.healthCheck.port])];
+
+    let source: pulumi.Input<string>;
+    if (loadBalancer.kind === "existing") {
+      source = loadBalancer.securityGroupId;
+      this.loadBalancerSecurityGroups = [];
+    } else {
+      const own = new SecurityGroup(
+        `${name}-load-balancer`,
+        { vpcId: network.vpcId, description: "Load balancer of the API7 migration", tags },
+        child,
+      );
+      for (const cidr of loadBalancer.clientCidrs) {
+        new SecurityGroupIngressRule(
+          `${name}-clients-${nameOf(cidr)}`,
+          {
+            securityGroupId: own.id,
+            description: "Clients",
+            ipProtocol: "tcp",
+            fromPort: loadBalancer.port,
+            toPort: loadBalancer.port,
+            cidrIpv4: cidr,
+            tags,
+          },
+          child,
+        );
+      }
+      const gateways = { a: network.clusterASecurityGroupId, b: network.clusterBSecurityGroupId };
+      for (const [cluster, gatewayGroup] of Object.entries(gateways)) {
+        if (gatewayGroup === undefined) continue;
+        for (const port of ports) {
+          new SecurityGroupEgressRule(
+            `${name}-to-${cluster}-${port}`,
+            {
+              securityGroupId: own.id,
+              description: `Gateways of ${cluster.toUpperCase()}`,
+              ipProtocol: "tcp",
+              fromPort: port,
+              toPort: port,
+              referencedSecurityGroupId: gatewayGroup,
+              tags,
+            },
+            child,
+          );
+        }
+      }
+      source = own.id;
+      this.loadBalancerSecurityGroups = [own.id];
+    }
+
+    // With an existing load balancer A's gateways let it in already; a new one must be let in on both sides.
+    const sides = {
+      a: loadBalancer.kind === "new" ? network.clusterASecurityGroupId : undefined,
+      b: network.clusterBSecurityGroupId,
+    };
+    for (const [cluster, gatewayGroup] of Object.entries(sides)) {
+      if (gatewayGroup === undefined) continue;
+      for (const port of ports) {
+        new SecurityGroupIngressRule(
+          `${name}-into-${cluster}-${port}`,
+          {
+            securityGroupId: gatewayGroup,
+            description: "Load balancer of the API7 migration",
+            ipProtocol: "tcp",
+            fromPort: port,
+            toPort: port,
+            referencedSecurityGroupId: source,
+            tags,
+          },
+          child,
+        );
+      }
+    }
+    this.registerOutputs();
+  }
+}
+
+/** Who may reach database B: the gateways' control plane in B, and the machine that this program runs on. */
+export class DatabaseNetwork extends pulumi.ComponentResource {
+  readonly securityGroupId: pulumi.Output<string>;
+
+  constructor(
+    name: string,
+    settings: Settings,
+    dependsOn: readonly pulumi.Resource[],
+    options?: pulumi.ComponentResourceOptions,
+  ) {
+    super("api7-migration:components:DatabaseNetwork", name, {}, options);
+    const { network, tags } = settings;
+    const child = { parent: this, dependsOn: [...dependsOn] };
+    const own = new SecurityGroup(
+      name,
+      { vpcId: network.vpcId, description: "Database B of the API7 migration", tags },
+      child,
+    );
+    const postgres = {
+      securityGroupId: own.id,
+      ipProtocol: "tcp",
+      fromPort: POSTGRES_PORT,
+      toPort: POSTGRES_PORT,
+      tags,
+    };
+    new SecurityGroupIngressRule(
+      `${name}-from-b`,
+      { ...postgres, description: "Control plane B", referencedSecurityGroupId: network.clusterBSecurityGroupId },
+      child,
+    );
+    for (const cidr of network.runnerCidrs) {
+      new SecurityGroupIngressRule(
+        `${name}-from-${nameOf(cidr)}`,
+        { ...postgres, description: "Checks of the API7 migration", cidrIpv4: cidr },
+        child,
+      );
+    }
+    this.securityGroupId = own.id;
+    this.registerOutputs({ securityGroupId: this.securityGroupId });
+  }
+}

@@ -1,0 +1,43 @@
+import * as command from "@pulumi/command/local";
+import type * as pulumi from "@pulumi/pulumi";
+import { canonicalJson } from "../migration/record";
+import { type CommandSecrets, secretEnvironment } from "./secrets";
+
+/** The project's own commands, run from the project folder. Short: a failure repeats the whole command line. */
+export const CHECKS = "node --import tsx checks/cli.ts";
+const OPERATIONS = "node --import tsx operations";
+
+export interface RequestArgs {
+  /** Name of the check (`copy`) or operation (`issueDataPlaneCertificate`). */
+  readonly name: string;
+  /** Goes to standard input as JSON. A change of it runs the command again. Never a secret, never the stage. */
+  readonly request: unknown;
+  readonly secrets: CommandSecrets;
+  /** The secrets that this command needs. */
+  readonly needs: readonly (keyof CommandSecrets)[];
+}
+
+/** A check that proves what the resources before it made; it fails the update when it does not hold. */
+export function proof(name: string, args: RequestArgs, options: pulumi.CustomResourceOptions): command.Command {
+  return run(name, `${CHECKS} ${args.name}`, args, options);
+}
+
+/** Something that is done once the resources before it are there. */
+export function operation(name: string, args: RequestArgs, options: pulumi.CustomResourceOptions): command.Command {
+  return run(name, `${OPERATIONS}/${args.name}.ts`, args, options);
+}
+
+function run(name: string, line: string, args: RequestArgs, options: pulumi.CustomResourceOptions): command.Command {
+  return new command.Command(
+    name,
+    {
+      create: line,
+      update: line,
+      stdin: canonicalJson(args.request),
+      environment: secretEnvironment(args.secrets, args.needs),
+      // Default logging hangs on a line above 64 KiB, and would print what a failing check had to say twice.
+      logging: command.Logging.None,
+    },
+    options,
+  );
+}

@@ -1,0 +1,25 @@
+import * as pulumi from "@pulumi/pulumi";
+import { SECRET_VARIABLES } from "../migration/gateRequest";
+
+/** The secrets that commands get, each in its own environment variable. */
+export interface CommandSecrets {
+  readonly databaseADsn: pulumi.Input<string>;
+  readonly databaseBPassword: pulumi.Input<string>;
+  readonly controlPlaneToken: pulumi.Input<string>;
+}
+
+/**
+ * The environment of a command. Each value is secret on its own: a map that is secret as a whole reaches resource hooks
+ * as an unreadable Output (facts/pulumi.md 6).
+ */
+export function secretEnvironment(
+  secrets: CommandSecrets,
+  which: readonly (keyof CommandSecrets)[],
+): Record<string, pulumi.Output<string>> {
+  const variables: Readonly<Record<keyof CommandSecrets, string>> = {
+    databaseADsn: SECRET_VARIABLES.databaseA,
+    databaseBPassword: SECRET_VARIABLES.databaseBPassword,
+    controlPlaneToken: SECRET_VARIABLES.controlPlaneToken,
+  };
+  return Object.fromEntries(which.map((secret) => [variables[secret], pulumi.secret(secrets[secret])]));
+}

@@ -1,0 +1,171 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import * as command from "@pulumi/command/local";
+import * as pulumi from "@pulumi/pulumi";
+import { type GateRequest } from "../migration/gateRequest";
+import { canonicalJson, lastEntry, type MigrationRecord, parseRecord, rollbackId, stateOf } from "../migration/record";
+import { judgeMove, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
+import { refusal } from "./failure";
+import { type Host } from "./host";
+import { CHECKS } from "./proof";
+import { type CommandSecrets, secretEnvironment } from "./secrets";
+
+export interface StageGateArgs {
+  readonly request: GateRequest;
+  readonly secrets: CommandSecrets;
+  readonly host: Host;
+}
+
+/** A traffic gate ends within 30 s; a check of databases may take minutes. Then the way up is held. */
+const VERIFY_MAXIMUM_MS = 10 * 60 * 1000;
+/** Moves for which the gate proves the stage before. */
+const PROVING: readonly MoveKind[] = ["up", "override", "leave-rollback"];
+const ALL_SECRETS = ["databaseADsn", "databaseBPassword", "controlPlaneToken"] as const;
+
+/**
+ * The stage gate: one command that proves the stage before, and whose standard output is the migration's record.
+ *
+ * It depends on nothing but settings and the generated password, so that it can run with everything of B dead. An
+ * illegal move is refused by its hooks, in preview too.
+ */
+export class StageGate extends pulumi.ComponentResource {
+  readonly command: command.Command;
+  /** The record as text: append-only JSON, not secret. */
+  readonly record: pulumi.Output<string>;
+
+  private readonly request: GateRequest;
+  private readonly host: Host;
+  private recordText: string | undefined;
+  private readonly environment: Record<string, string> = {};
+
+  constructor(name: string, args: StageGateArgs, options?: pulumi.ComponentResourceOptions) {
+    super("api7-migration:components:StageGate", name, {}, options);
+    this.request = args.request;
+    this.host = args.host;
+
+    const { stage } = args.request;
+    const environment = secretEnvironment(args.secrets, ALL_SECRETS);
+    const hook = new pulumi.ResourceHook(
+      `${name}-legal-move`,
+      (step) => {
+        const verdict = judgeGateStep(step, args.request);
+        if (!verdict.allowed) throw refusal(verdict);
+      },
+      { onDryRun: true },
+    );
+    this.command = new command.Command(
+      name,
+      {
+        create: `${CHECKS} gate`,
+        update: `${CHECKS} gate`,
+        stdin: canonicalJson(args.request),
+        environment,
+        logging: command.Logging.None,
+      },
+      {
+        parent: this,
+        // Losing the gate is losing the record. Only `abandon` ends a migration, so that the stack can be destroyed.
+        protect: stage !== "abandon",
+        hooks: { beforeCreate: [hook], beforeUpdate: [hook] },
+      },
+    );
+    this.record = this.command.stdout;
+    // Known once the gate was registered; in a preview that will run the gate, never. The hooks of the listener ask then.
+    this.record.apply((text) => (this.recordText = text));
+    for (const [variable, value] of Object.entries(environment))
+      value.apply((text) => (this.environment[variable] = text));
+    this.registerOutputs({ record: this.record });
+  }
+
+  /** The record, when this run knows it: not in a preview of an update of the gate. */
+  knownRecord(): MigrationRecord | undefined {
+    return this.recordText === undefined || this.recordText === "" ? undefined : parseRecord(this.recordText);
+  }
+
+  /** Whether the move from the last recorded stage is legal; undefined while the record is not known. */
+  judge(): MoveVerdict | undefined {
+    const record = this.knownRecord();
+    return record === undefined
+      ? undefined
+      : judgeMove(stateOf(record)?.stage, this.request.stage, contextOf(this.request, record));
+  }
+
+  /** Whether the gate passed in this very run for a move up to the stage that the settings ask for. */
+  passedInThisRun(): boolean {
+    const record = this.knownRecord();
+    const entry = record === undefined ? undefined : lastEntry(record);
+    if (entry?.stage !== this.request.stage || !PROVING.includes(entry.kind)) return false;
+    return Date.parse(entry.at) >= this.host.startedAt.getTime();
+  }
+
+  /** Runs the gate's checks without writing an entry. For an update that leaves the gate out (`--target`). */
+  async verify(): Promise<void> {
+    const { programFolder, projectFolder } = this.host;
+    const script = join(programFolder, "checks", "cli.ts");
+    const child = spawn(process.execPath, ["--import", "tsx", script, "gate", "--verify"], {
+      cwd: projectFolder,
+      env: { ...this.host.environment, ...this.environment, PULUMI_COMMAND_STDOUT: this.recordText ?? "" },
+      stdio: ["pipe", "ignore", "pipe"],
+      timeout: VERIFY_MAXIMUM_MS,
+      killSignal: "SIGKILL",
+    });
+    const said: Buffer[] = [];
+    child.stderr.on("data", (chunk: Buffer) => said.push(chunk));
+    // A gate that ends before it read its request says so by its exit code.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(canonicalJson(this.request));
+    const outcome = await new Promise<string | undefined>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, signal) => {
+        if (code === 0) resolve(undefined);
+        else
+          resolve(
+            signal === null ? `exit code ${code ?? "none"}` : `${signal}, after at most ${VERIFY_MAXIMUM_MS / 1000} s`,
+          );
+      });
+    });
+    if (outcome === undefined) return;
+    const text = Buffer.concat(said).toString("utf8").trim();
+    throw new Error(`The gate for ${this.request.stage} does not hold (${outcome}).\n${text}`);
+  }
+}
+
+/** What a step of the gate knows: the part of a hook's arguments that is judged. */
+export interface GateStep {
+  readonly oldInputs?: Readonly<Record<string, unknown>> | undefined;
+  readonly oldOutputs?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Whether the gate may go from its old request to the new one. Without an old one the stack is new. */
+export function judgeGateStep(step: GateStep, request: GateRequest): MoveVerdict {
+  const record = recordOf(step.oldOutputs, request.stage);
+  const from = (record === undefined ? undefined : stateOf(record)?.stage) ?? stageOf(step.oldInputs);
+  return judgeMove(from, request.stage, contextOf(request, record));
+}
+
+function contextOf(request: GateRequest, record: MigrationRecord | undefined): Parameters<typeof judgeMove>[2] {
+  const { trafficSteps, override, acknowledgeRollback } = request;
+  return {
+    trafficSteps,
+    override,
+    acknowledgeRollback,
+    rollbackId: record === undefined ? undefined : rollbackId(record),
+  };
+}
+
+function recordOf(outputs: GateStep["oldOutputs"], stage: Stage): MigrationRecord | undefined {
+  const text = outputs?.["stdout"];
+  if (typeof text !== "string" || text === "") return undefined;
+  try {
+    return parseRecord(text);
+  } catch (error) {
+    // An unreadable record holds every way but the way back; the gate sets it aside and says so in the new entry.
+    if (stage === "rollback") return undefined;
+    throw error;
+  }
+}
+
+function stageOf(inputs: GateStep["oldInputs"]): Stage | undefined {
+  const text = inputs?.["stdin"];
+  return typeof text === "string" ? (JSON.parse(text) as GateRequest).stage : undefined;
+}

@@ -1,0 +1,47 @@
+import { Listener } from "@pulumi/aws/lb";
+import * as pulumi from "@pulumi/pulumi";
+import { type StageGate } from "./stageGate";
+import { type TrafficSplit } from "./trafficSplit";
+
+/** How to get all requests back to A, by Pulumi and without it. */
+export interface WayBack {
+  /** URNs for `pulumi up --skip-preview --refresh --target ...`: every resource that carries weights, and the gate. */
+  readonly targets: pulumi.Output<string[]>;
+  /** Complete AWS CLI calls, one for each resource that carries weights. */
+  readonly calls: pulumi.Output<string[]>;
+}
+
+export function wayBack(split: TrafficSplit, gate: StageGate | undefined, region: string): WayBack {
+  const carriers = split.groups.map(({ carrier }) => carrier);
+  return {
+    targets: pulumi.all([...carriers.map(({ urn }) => urn), ...(gate === undefined ? [] : [gate.command.urn])]),
+    calls: pulumi.all(
+      split.groups.map(({ carrier, targetGroupA, targetGroupB }) =>
+        pulumi
+          .all([carrier.arn, targetGroupA, targetGroupB])
+          .apply(([arn, a, b]) => callForA(Listener.isInstance(carrier) ? "listener" : "rule", arn, a, b, region)),
+      ),
+    ),
+  };
+}
+
+/** The bare call that gives A every request. ELB replaces the whole action list, so it is given whole. */
+export function callForA(kind: "listener" | "rule", arn: string, a: string, b: string, region: string): string {
+  const action = {
+    Type: "forward",
+    ForwardConfig: {
+      TargetGroups: [
+        { TargetGroupArn: a, Weight: 100 },
+        { TargetGroupArn: b, Weight: 0 },
+      ],
+      TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
+    },
+  };
+  const actions = kind === "listener" ? "--default-actions" : "--actions";
+  return `aws elbv2 modify-${kind} --region ${region} --${kind}-arn ${arn} ${actions} '${JSON.stringify([action])}'`;
+}
+
+/** Resolves when the engine has taken these resources, in preview as in an update. */
+export async function registered(resources: readonly pulumi.Resource[]): Promise<void> {
+  await Promise.all(resources.map(({ urn }) => new Promise<void>((resolve) => urn.apply(() => resolve()))));
+}

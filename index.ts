@@ -1,0 +1,119 @@
+import { Provider } from "@pulumi/kubernetes/provider";
+import * as pulumi from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random";
+import { ConfigurationFreeze } from "./components/configurationFreeze";
+import { ControlPlane } from "./components/controlPlane";
+import { DashboardAccess } from "./components/dashboardAccess";
+import { DatabaseB } from "./components/databaseB";
+import { DataPlane } from "./components/dataPlane";
+import { DataPlaneA } from "./components/dataPlaneA";
+import { hostOfThisRun } from "./components/host";
+import { Monitoring } from "./components/monitoring";
+import { DatabaseNetwork, TrafficNetwork } from "./components/network";
+import { proof } from "./components/proof";
+import { settingsOfThisStack } from "./components/stackSettings";
+import { StageGate } from "./components/stageGate";
+import { TrafficSplit } from "./components/trafficSplit";
+import { registered, wayBack } from "./components/wayBack";
+import { dpManagerAddressB } from "./migration/names";
+import { gateRequestOf, scopeOf } from "./migration/scope";
+import { type ListenerSettings, type Settings } from "./migration/settings";
+import { shapeOf } from "./migration/stages";
+
+/** The program: what the stage of this stack means, in the order of the migration guide. */
+async function program(): Promise<Record<string, unknown>> {
+  const outcome = settingsOfThisStack();
+  if (outcome.kind === "settings") return migrate(outcome.settings);
+  // At `rollback` a mistake elsewhere in the settings does not hold the listener; the run still ends as a failure.
+  await onlyWayBack(outcome.settings);
+  throw outcome.error;
+}
+
+function migrate(settings: Settings): Record<string, unknown> {
+  const { stage, gatewayGroups, clusterA, clusterB } = settings;
+  const shape = shapeOf(stage);
+  const host = hostOfThisRun(__dirname);
+
+  const password = new RandomPassword("database-b-password", { length: 32, special: false });
+  const secrets = {
+    databaseADsn: pulumi.secret(settings.databaseADsn),
+    databaseBPassword: password.result,
+    controlPlaneToken: pulumi.secret(settings.controlPlaneToken),
+  };
+  const stageGate = new StageGate("gate", { request: gateRequestOf(settings), secrets, host });
+  const gate = stageGate.command;
+
+  // Step 0: network, target groups, listener. Made at `prepare`, once the gate agrees; later they must not wait for it.
+  const dependsOn = stage === "prepare" ? [gate] : [];
+  const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings, dependsOn);
+  const { securityGroupId } = new DatabaseNetwork("database-network", settings, dependsOn);
+  const split = new TrafficSplit("traffic", { settings, securityGroups, gate: stageGate, dependsOn });
+  new Monitoring("monitoring", { settings, split, gate, dependsOn });
+  const a = new Provider("cluster-a", clusterProvider(clusterA));
+  const b = new Provider("cluster-b", clusterProvider(clusterB));
+  new DataPlaneA("data-plane-a", { settings, split, provider: a, dependsOn });
+
+  // Step 1: A's configuration. At `abandon` the freeze is what gives A its sizes back.
+  if (stage !== "prepare") new ConfigurationFreeze("freeze", { settings, provider: a, secrets, gate });
+
+  // Step 2: database B, restored and proved.
+  const database =
+    shape.databaseB === "none"
+      ? undefined
+      : new DatabaseB("database-b", { settings, securityGroupId, password: password.result, secrets, gate });
+
+  // Step 3: control plane B, and the data planes that can only be pinned to it.
+  if (database !== undefined && shape.controlPlaneB) {
+    const { dsn, proved } = database;
+    const controlPlane = new ControlPlane("control-plane-b", {
+      settings,
+      host,
+      provider: b,
+      dsn,
+      dependsOn: [proved, gate],
+    });
+    new DashboardAccess("dashboard-b", { settings, controlPlane, gate });
+    const dataPlanes = gatewayGroups.map((group) => {
+      const targetGroup = split.of(group).targetGroupB;
+      return new DataPlane(`data-plane-b-${group.name}`, {
+        settings,
+        group,
+        host,
+        controlPlane,
+        targetGroup,
+        secrets,
+        dependsOn: [gate],
+      });
+    });
+    proof(
+      "cluster-b-healthy",
+      { name: "health", request: scopeOf(settings), secrets, needs: ["databaseBPassword", "controlPlaneToken"] },
+      { dependsOn: dataPlanes.flatMap(({ ready }) => [...ready]) },
+    );
+  }
+
+  // Steps 4 and 5 are the weights in `split`, moved by the stage alone.
+  return {
+    stage,
+    weights: { a: 100 - shape.weightB, b: shape.weightB },
+    wayBack: wayBack(split, stageGate, settings.region),
+    record: stageGate.record,
+    ...(shape.controlPlaneB ? { dpManagerAddress: dpManagerAddressB(clusterB.namespace) } : {}),
+    ...(split.dnsName === undefined ? {} : { loadBalancerDnsName: split.dnsName }),
+  };
+}
+
+/** The listener alone. Waits until it was registered: an error right away would end the run before. */
+async function onlyWayBack(settings: ListenerSettings): Promise<void> {
+  const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings, []);
+  const split = new TrafficSplit("traffic", { settings, securityGroups, gate: undefined, dependsOn: [] });
+  await registered(split.groups.map(({ carrier }) => carrier));
+}
+
+function clusterProvider(cluster: Settings["clusterA" | "clusterB"]): ConstructorParameters<typeof Provider>[1] {
+  const { kubeconfig, context, identifier } = cluster;
+  // Without the identifier another host name of the same API server would plan the replacement of everything in it.
+  return { kubeconfig, clusterIdentifier: identifier, ...(context === undefined ? {} : { context }) };
+}
+
+export = program;
