@@ -168,7 +168,7 @@ async function insertConfiguration(client: Client, configuration: Configuration)
   await insert(client, "consumer", stamped(configuration.consumers));
   await client.query(
     `insert into credential (id, consumer_id, name, plugin, config, fingerprint, updated_at)
-     select id, consumer_id, name, plugin, config, digest(config ->> 'key', 'sha256'), '2026-02-01T00:00:00Z'
+     select id, consumer_id, name, plugin, config, digest(config::text, 'sha256'), '2026-02-01T00:00:00Z'
      from jsonb_populate_recordset(null::credential, $1::jsonb)`,
     [JSON.stringify(configuration.credentials)],
   );
