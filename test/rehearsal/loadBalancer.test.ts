@@ -94,7 +94,10 @@ describe("load balancer", () => {
     it("are weight / sum within binomial bounds, and round robin within a group", async () => {
       const [a, b1, b2] = [await target("a"), await target("b"), await target("b")];
       const address = await use(
-        balancerConfig(freshAddress(), forward({ "share-a": 3, "share-b": 1 }), [group("share-a", [a]), group("share-b", [b1, b2])]),
+        balancerConfig(freshAddress(), forward({ "share-a": 3, "share-b": 1 }), [
+          group("share-a", [a]),
+          group("share-b", [b1, b2]),
+        ]),
       );
       const count = 800;
       const answers = await askMany(address, count);
@@ -275,6 +278,17 @@ describe("load balancer", () => {
       assert.equal(seen.headers["x-forwarded-port"], String(PORT));
       assert.equal(seen.headers["x-private"], undefined);
       assert.equal(seen.headers.connection, "keep-alive");
+    });
+
+    it("keeps the length of an answer to HEAD, and the connection in step after it", async () => {
+      const sized = await startTarget((_request, response) =>
+        response.writeHead(200, { "Content-Length": 5 }).end("hello"),
+      );
+      targets.push(sized);
+      const address = await use(balancerConfig(freshAddress(), forward({ a: 1 }), [group("a", [sized])]));
+      const head = await ask(address, "/", {}, "HEAD");
+      assert.deepEqual([head.status, head.body, head.headers["content-length"]], [200, "", "5"]);
+      assert.equal((await ask(address)).body, "hello");
     });
 
     it("streams: the head and each piece go on as they come", async () => {
@@ -522,6 +536,27 @@ describe("load balancer", () => {
       await a.kill();
       assert.equal(await code, 1006);
       await until("nothing is active", async () => (await counters("a")).active === 0);
+    });
+
+    it("end with their target even when the client keeps its half open", async () => {
+      const closing = await startTarget(
+        () => undefined,
+        (_request, socket) => {
+          socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+          socket.end("bye");
+        },
+      );
+      targets.push(closing);
+      const address = await use(balancerConfig(freshAddress(), forward({ a: 1 }), [group("a", [closing])]));
+      let text = "";
+      const client = connect({ host: address, port: PORT, allowHalfOpen: true }, () =>
+        client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+      );
+      client.on("error", () => undefined).on("data", (chunk: Buffer) => (text += chunk.toString()));
+      await until("the target's last word is there", () => text.endsWith("\r\n\r\nbye"));
+      closing.sockets.forEach((socket) => socket.destroy());
+      await until("nothing is active", async () => (await counters("a")).active === 0);
+      client.destroy();
     });
 
     it("that are declined, or have no target, get the answer as it is", async () => {

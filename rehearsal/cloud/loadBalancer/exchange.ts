@@ -74,13 +74,17 @@ export class Exchange implements InFlight {
   }
 
   #answered(incoming: IncomingMessage): void {
-    const status = incoming.statusCode ?? 502;
+    const status = incoming.statusCode ?? 0;
+    if (status < 200) {
+      this.#outgoing.destroy(new Error(`the target answered with status ${status}`));
+      return;
+    }
     this.#route.group.counters.answered(status, performance.now() - this.#startedAt);
     incoming.on("end", () => {
       this.#complete = incoming.complete;
     });
     incoming.on("error", () => this.#breakOff());
-    this.#response.writeHead(status, incoming.statusMessage ?? "", responseHeaders(incoming, this.#route.setCookies));
+    this.#response.writeHead(status, responseHeaders(incoming, this.#route.setCookies));
     if (incoming.headers["content-length"] === undefined) {
       // A stream: its head goes out now, not with the first event.
       this.#response.flushHeaders();

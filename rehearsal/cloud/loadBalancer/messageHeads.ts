@@ -1,4 +1,4 @@
-import { type IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 
 /** Headers that concern one connection only and are never passed on (RFC 9110 7.6.1). */
 const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"]);
@@ -56,8 +56,8 @@ function namedByConnection(message: IncomingMessage): readonly string[] {
 }
 
 /** A response head as it goes over a raw socket. */
-export function writtenHead(status: number, message: string, headers: readonly string[]): string {
-  let head = `HTTP/1.1 ${status} ${message}\r\n`;
+export function writtenHead(status: number, headers: readonly string[]): string {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "unknown"}\r\n`;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     head += `${headers[i] ?? ""}: ${headers[i + 1] ?? ""}\r\n`;
   }

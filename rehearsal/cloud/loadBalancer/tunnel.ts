@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as httpRequest, STATUS_CODES } from "node:http";
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { type Socket } from "node:net";
 import { type Duplex } from "node:stream";
 import { requestHeaders, responseHeaders, writtenHead } from "./messageHeads";
@@ -11,7 +11,7 @@ type ToTarget = Extract<Route, { readonly to: "target" }>;
 export function answerUpgrade(client: Duplex, own: OwnAnswer): void {
   const headers = ["Server", "awselb/2.0", "Content-Type", own.contentType, "Connection", "close"];
   headers.push("Content-Length", String(Buffer.byteLength(own.body)));
-  client.end(writtenHead(own.status, STATUS_CODES[own.status] ?? "", headers) + own.body);
+  client.end(writtenHead(own.status, headers) + own.body);
 }
 
 /**
@@ -78,7 +78,7 @@ export class Tunnel implements InFlight {
     const headers = responseHeaders(incoming, this.#route.setCookies);
     headers.push("Connection", "Upgrade", "Upgrade", incoming.headers.upgrade ?? "");
     this.#headWritten = true;
-    this.#client.write(writtenHead(status, incoming.statusMessage ?? "", headers));
+    this.#client.write(writtenHead(status, headers));
     this.#client.write(head);
     target.write(early);
     target.on("error", () => this.cut());
@@ -98,7 +98,7 @@ export class Tunnel implements InFlight {
     const headers = responseHeaders(incoming, this.#route.setCookies);
     headers.push("Connection", "close");
     this.#headWritten = true;
-    this.#client.write(writtenHead(status, incoming.statusMessage ?? "", headers));
+    this.#client.write(writtenHead(status, headers));
     incoming.on("error", () => this.cut());
     incoming.pipe(this.#client);
   }
