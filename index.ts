@@ -8,6 +8,7 @@ import { DatabaseB } from "./components/databaseB";
 import { DataPlane } from "./components/dataPlane";
 import { DataPlaneA } from "./components/dataPlaneA";
 import { hostOfThisRun } from "./components/host";
+import { shapeOfThisRun } from "./components/abandon";
 import { Monitoring } from "./components/monitoring";
 import { DatabaseNetwork, TrafficNetwork } from "./components/network";
 import { proof } from "./components/proof";
@@ -18,7 +19,6 @@ import { registered, wayBack } from "./components/wayBack";
 import { dpManagerAddressB } from "./migration/names";
 import { gateRequestOf, scopeOf } from "./migration/scope";
 import { type ListenerSettings, type Settings } from "./migration/settings";
-import { shapeOf } from "./migration/stages";
 
 /** The program: what the stage of this stack means, in the order of the migration guide. */
 async function program(): Promise<Record<string, unknown>> {
@@ -29,9 +29,8 @@ async function program(): Promise<Record<string, unknown>> {
   throw outcome.error;
 }
 
-function migrate(settings: Settings): Record<string, unknown> {
+async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const { stage, gatewayGroups, clusterA, clusterB } = settings;
-  const shape = shapeOf(stage);
   const host = hostOfThisRun(__dirname);
 
   const password = new RandomPassword("database-b-password", { length: 32, special: false });
@@ -40,27 +39,30 @@ function migrate(settings: Settings): Record<string, unknown> {
     databaseBPassword: password.result,
     controlPlaneToken: pulumi.secret(settings.controlPlaneToken),
   };
-  const stageGate = new StageGate("gate", { request: gateRequestOf(settings), secrets, host });
-  const gate = stageGate.command;
+  const gate = new StageGate("gate", { request: gateRequestOf(settings), secrets, host });
 
-  // Step 0: network, target groups, listener. Made at `prepare`, once the gate agrees; later they must not wait for it.
-  const dependsOn = stage === "prepare" ? [gate] : [];
-  const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings, dependsOn);
-  const { securityGroupId } = new DatabaseNetwork("database-network", settings, dependsOn);
-  const split = new TrafficSplit("traffic", { settings, securityGroups, gate: stageGate, dependsOn });
-  new Monitoring("monitoring", { settings, split, gate, dependsOn });
+  // On the way up nothing is declared before the gate passed; on the way back the listener waits for nothing.
+  const back = stage === "rollback" || stage === "abandon";
+  if (!back) await gate.passed();
+  const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings);
+  const split = new TrafficSplit("traffic", { settings, securityGroups, gate });
+  await gate.passed();
+  const shape = await shapeOfThisRun(stage, gate);
+
+  const { securityGroupId } = new DatabaseNetwork("database-network", settings);
+  new Monitoring("monitoring", { settings, split });
   const a = new Provider("cluster-a", clusterProvider(clusterA));
   const b = new Provider("cluster-b", clusterProvider(clusterB));
-  new DataPlaneA("data-plane-a", { settings, split, provider: a, dependsOn });
+  new DataPlaneA("data-plane-a", { settings, split, provider: a });
 
   // Step 1: A's configuration. At `abandon` the freeze is what gives A its sizes back.
-  if (stage !== "prepare") new ConfigurationFreeze("freeze", { settings, provider: a, secrets, gate });
+  if (stage !== "prepare") new ConfigurationFreeze("freeze", { settings, provider: a, secrets });
 
   // Step 2: database B, restored and proved.
   const database =
     shape.databaseB === "none"
       ? undefined
-      : new DatabaseB("database-b", { settings, securityGroupId, password: password.result, secrets, gate });
+      : new DatabaseB("database-b", { settings, securityGroupId, password: password.result, secrets });
 
   // Step 3: control plane B, and the data planes that can only be pinned to it.
   if (database !== undefined && shape.controlPlaneB) {
@@ -70,9 +72,9 @@ function migrate(settings: Settings): Record<string, unknown> {
       host,
       provider: b,
       dsn,
-      dependsOn: [proved, gate],
+      dependsOn: [proved],
     });
-    new DashboardAccess("dashboard-b", { settings, controlPlane, gate });
+    new DashboardAccess("dashboard-b", { settings, controlPlane });
     const dataPlanes = gatewayGroups.map((group) => {
       const targetGroup = split.of(group).targetGroupB;
       return new DataPlane(`data-plane-b-${group.name}`, {
@@ -82,7 +84,6 @@ function migrate(settings: Settings): Record<string, unknown> {
         controlPlane,
         targetGroup,
         secrets,
-        dependsOn: [gate],
       });
     });
     proof(
@@ -96,8 +97,8 @@ function migrate(settings: Settings): Record<string, unknown> {
   return {
     stage,
     weights: { a: 100 - shape.weightB, b: shape.weightB },
-    wayBack: wayBack(split, stageGate, settings.region),
-    record: stageGate.record,
+    wayBack: wayBack(split, gate, settings.region),
+    record: gate.record,
     ...(shape.controlPlaneB ? { dpManagerAddress: dpManagerAddressB(clusterB.namespace) } : {}),
     ...(split.dnsName === undefined ? {} : { loadBalancerDnsName: split.dnsName }),
   };
@@ -105,8 +106,8 @@ function migrate(settings: Settings): Record<string, unknown> {
 
 /** The listener alone. Waits until it was registered: an error right away would end the run before. */
 async function onlyWayBack(settings: ListenerSettings): Promise<void> {
-  const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings, []);
-  const split = new TrafficSplit("traffic", { settings, securityGroups, gate: undefined, dependsOn: [] });
+  const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings);
+  const split = new TrafficSplit("traffic", { settings, securityGroups, gate: undefined });
   await registered(split.groups.map(({ carrier }) => carrier));
 }
 

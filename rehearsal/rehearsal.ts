@@ -13,7 +13,7 @@ import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
 import { rehearsalConfig, type RehearsalSettings } from "./settings";
 import { EngineRefusal, MigrationStack, type Operation } from "./stack";
-import { type RollbackSummary, type StageSummary } from "./summary";
+import { type DatabaseSummary, type RollbackSummary, type StageSummary } from "./summary";
 
 /** How one run is set up. */
 export interface RehearsalOptions {
@@ -45,6 +45,8 @@ export class Rehearsal {
   /** When the engine reported each change of weights done. */
   readonly weightChanges: { readonly stage: Stage; readonly at: Date }[] = [];
   rollback: RollbackSummary | null = null;
+  /** What the proof of the copy said, once database B was restored. */
+  database: DatabaseSummary | null = null;
 
   private constructor(
     readonly options: RehearsalOptions,
@@ -103,7 +105,7 @@ export class Rehearsal {
         engine,
         environment,
         program,
-        config: rehearsalConfig(world, options.settings),
+        config: rehearsalConfig(world, options.settings, join(home, "record")),
       });
       return new Rehearsal(options, home, clouds, world, load, stack, closers);
     } catch (error) {
@@ -149,6 +151,7 @@ export class Rehearsal {
     this.onlyTheStagesOwn(stage, update);
     const to = await this.lookUntil(from);
     this.finish(stage, { begun, from, to, preview, update });
+    this.database ??= databaseProof(update);
     return update;
   }
 
@@ -250,6 +253,14 @@ export class Rehearsal {
       verdict: "go",
     });
   }
+}
+
+/** The proof's own output: the program hands it through. */
+function databaseProof({ outputs }: Operation): DatabaseSummary | null {
+  const text: unknown = outputs["databaseProof"]?.value;
+  if (typeof text !== "string") return null;
+  const { tables, rows, equal, seconds: took } = JSON.parse(text) as DatabaseSummary;
+  return { tables, rows, equal, seconds: took };
 }
 
 function seconds(from: Date, to: Date): number {

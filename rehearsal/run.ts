@@ -53,7 +53,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
       })),
     ],
     {
-      renderer: { live: "default", lines: "verbose", silent: "silent" }[options.show] as "default" | "verbose" | "silent",
+      renderer: { live: "default", lines: "verbose", silent: "silent" }[options.show] as
+        "default" | "verbose" | "silent",
       fallbackRenderer: "verbose",
       exitOnError: true,
       collectErrors: false,

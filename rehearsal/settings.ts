@@ -19,7 +19,7 @@ export const DEFAULT_SETTINGS: RehearsalSettings = {
 const RESOURCES = { requests: { cpu: "500m", memory: "512Mi" } };
 
 /** The stack's config for the clouds of this run: the same keys that `Pulumi.prod.yaml` has. */
-export function rehearsalConfig(world: World, settings: RehearsalSettings): ConfigMap {
+export function rehearsalConfig(world: World, settings: RehearsalSettings, recordFolder: string): ConfigMap {
   const { loadBalancer, releases, clusters, databaseA, charts } = world;
   const plain: Record<string, unknown> = {
     stage: "prepare",
@@ -27,7 +27,7 @@ export function rehearsalConfig(world: World, settings: RehearsalSettings): Conf
     trafficSteps: settings.trafficSteps,
     soakHours: settings.soakHours,
     standbyHours: settings.standbyHours,
-    recordFolder: "record",
+    recordFolder,
     network: {
       vpcId: world.vpcId,
       clusterASecurityGroupId: world.securityGroups.clusterA,

@@ -27,18 +27,21 @@ export interface RollbackSummary {
   readonly decisionToLastRequestOnBSeconds: number;
 }
 
+/** How the proof of the copy ended. */
+export interface DatabaseSummary {
+  readonly tables: number;
+  readonly rows: number;
+  readonly equal: boolean;
+  readonly seconds: number;
+}
+
 export interface Summary {
   readonly scenario: string;
   readonly ok: boolean;
   readonly stages: readonly StageSummary[];
   readonly totals: { readonly requests: number; readonly failed: number };
   readonly rollback: RollbackSummary | null;
-  readonly database: {
-    readonly tables: number;
-    readonly rows: number;
-    readonly equal: boolean;
-    readonly seconds: number;
-  } | null;
+  readonly database: DatabaseSummary | null;
 }
 
 /** Writes `summary.json` into the folder and returns its path. */

@@ -1,0 +1,262 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client } from "pg";
+import { cacheFolder } from "../engine";
+import { writeCharts } from "../kubernetes/charts";
+import { AwsCloud } from "./aws";
+import { podCommand, prepareGateways } from "./gateways";
+import { KubernetesCluster } from "./kubernetes";
+import { KINDS } from "./kubernetes/api/kinds";
+import { KubeClient } from "./kubernetes/client";
+import { LoadBalancerProcess, type LoadBalancerState } from "./loadBalancer";
+import { PostgresServers, type PostgresServer } from "./postgres";
+import { seedDatabase } from "./seed";
+import { type CloudMethods, type CloudRequest, type World } from "./world";
+import { installClusterA, waitForTargets } from "./worldBefore";
+
+/** The process of the local clouds. Its parent talks to it over IPC; it ends when the parent does. */
+
+interface Arguments {
+  readonly home: string;
+  readonly network: string;
+  readonly pace: number;
+  readonly routes: number;
+}
+
+const REGION = "eu-central-1";
+const VERSION = "3.9.18";
+const LISTENER_PORT = 8080;
+const RELEASES = {
+  namespace: "api7",
+  controlPlane: "api7ee3",
+  gateway: "gateway",
+  gatewayReplicas: 2,
+  autoscaler: "gateway",
+} as const;
+const DATABASE = { username: "api7ee", name: "api7ee" } as const;
+const SCALE_SECONDS = 60;
+
+async function start({ home, network, pace, routes }: Arguments): Promise<{
+  methods: CloudMethods;
+  stop: () => Promise<void>;
+}> {
+  mkdirSync(home, { recursive: true, mode: 0o711 });
+  const balancers: LoadBalancerProcess[] = [];
+  const postgres = new PostgresServers({ home: join(home, "postgres") });
+  const [aws] = await Promise.all([
+    AwsCloud.start({
+      network,
+      region: REGION,
+      home,
+      pace,
+      postgres,
+      startLoadBalancer: async () => {
+        const balancer = await LoadBalancerProcess.start({ pace });
+        balancers.push(balancer);
+        return balancer;
+      },
+    }),
+    prepareGateways(join(cacheFolder(), "gateways")),
+  ]);
+  const password = randomBytes(18).toString("base64url");
+  const before = await aws.seedBefore({ listenerPort: LISTENER_PORT, database: { ...DATABASE, password } });
+  const { databaseA } = before;
+  const dsn = `postgres://${databaseA.username}:${encodeURIComponent(password)}@${databaseA.address}:${databaseA.port}/${databaseA.databaseName}?sslmode=disable`;
+  report(`database A: seeding ${routes} routes`);
+  const seeded = await seedDatabase({
+    connectionString: dsn,
+    upstream: { host: `${network}.30.1`, port: 8080 },
+    routes,
+    version: VERSION,
+  });
+  const charts = await writeCharts(join(home, "charts"));
+  const clusters = { a: await startCluster("a", 6443, "10"), b: await startCluster("b", 6444, "20") };
+  await installClusterA({
+    cluster: clusters.a,
+    charts,
+    ...RELEASES,
+    dsn,
+    token: seeded.token,
+    gatewayGroupId: seeded.gatewayGroupId,
+    targetGroupArn: before.targetGroupAArn,
+    report,
+  });
+  await waitForTargets(async () => aws.describeTargets(before.targetGroupAArn), RELEASES.gatewayReplicas);
+
+  const world: World = {
+    network,
+    region: REGION,
+    accountId: before.accountId,
+    awsEndpoint: aws.endpoint,
+    vpcId: before.vpcId,
+    subnetIds: before.subnetIds,
+    zones: before.zones,
+    certificateArn: before.certificateArn,
+    securityGroups: { clusterA: before.clusterSecurityGroupIds.a, clusterB: before.clusterSecurityGroupIds.b },
+    loadBalancer: {
+      arn: before.loadBalancerArn,
+      listenerArn: before.listenerArn,
+      securityGroupId: before.loadBalancerSecurityGroupId,
+      address: before.loadBalancerAddress,
+      port: before.listenerPort,
+      targetGroupAArn: before.targetGroupAArn,
+    },
+    databaseA: {
+      instanceIdentifier: databaseA.instanceIdentifier,
+      username: databaseA.username,
+      databaseName: databaseA.databaseName,
+      dsn,
+      tables: seeded.tables,
+      rows: seeded.rows,
+    },
+    clusters: {
+      a: { kubeconfig: clusters.a.kubeconfigPath, server: `http://${network}.0.1:6443` },
+      b: { kubeconfig: clusters.b.kubeconfigPath, server: `http://${network}.0.1:6444` },
+    },
+    charts: {
+      api7ee3: pinned(charts.api7ee3),
+      gateway: pinned(charts.gateway),
+    },
+    releases: RELEASES,
+    version: VERSION,
+    token: seeded.token,
+    gatewayGroupId: seeded.gatewayGroupId,
+    catalogue: seeded.catalogue,
+  };
+  const methods: CloudMethods = {
+    world: async () => Promise.resolve(world),
+    loadBalancerState: async () => mergeStates(await Promise.all(balancers.map(async (balancer) => balancer.state()))),
+    setClusterApi: async (cluster, up) => clusters[cluster].setApi(up),
+    setDatabase: async (identifier, up) => {
+      const server = databaseOf(identifier);
+      await (up ? server.start() : server.stop("immediate"));
+    },
+    sql: async (identifier, statement) => {
+      const client = new Client({ connectionString: databaseOf(identifier).adminConnectionString() });
+      await client.connect();
+      try {
+        const { rows } = await client.query<Record<string, unknown>>(statement);
+        return rows;
+      } finally {
+        await client.end();
+      }
+    },
+    signalPods: async (cluster, deployment, signal) => {
+      for (const { pid } of podsOf(cluster, deployment)) if (pid !== undefined) process.kill(pid, signal);
+      return Promise.resolve();
+    },
+    scale: async (cluster, deployment, replicas) => scale(clusters[cluster], deployment, replicas),
+    pods: async (cluster) =>
+      Promise.resolve(clusters[cluster].pods().map(({ name, ip, ready }) => ({ name, ip: ip ?? "", ready }))),
+  };
+  return {
+    methods,
+    stop: async () => {
+      await Promise.all([clusters.a.stop(), clusters.b.stop()]);
+      await aws.stop();
+      await postgres.stopAll();
+    },
+  };
+
+  async function startCluster(name: "a" | "b", port: number, pods: string): Promise<KubernetesCluster> {
+    return KubernetesCluster.start({
+      name,
+      address: `${network}.0.1`,
+      port,
+      podNetwork: `${network}.${pods}`,
+      home: join(home, `cluster-${name}`),
+      pace,
+      targets: aws,
+      podCommand,
+    });
+  }
+
+  function databaseOf(identifier: string): PostgresServer {
+    const server = aws.databaseServer(identifier);
+    if (server === undefined) throw new Error(`there is no database instance ${identifier}`);
+    return server as PostgresServer;
+  }
+
+  function podsOf(cluster: "a" | "b", deployment: string): ReturnType<KubernetesCluster["pods"]> {
+    return clusters[cluster].pods().filter(({ name }) => new RegExp(`^${deployment}-[a-z0-9]+-[a-z0-9]+$`).test(name));
+  }
+
+  async function scale(cluster: KubernetesCluster, deployment: string, replicas: number): Promise<void> {
+    const client = await KubeClient.open(cluster.kubeconfigPath);
+    const object = await client.find(KINDS.deployment, RELEASES.namespace, deployment);
+    if (object === undefined) throw new Error(`cluster ${cluster.name} has no Deployment ${deployment}`);
+    const spec = { ...(object["spec"] as Record<string, unknown>), replicas };
+    await client.replace(KINDS.deployment, { ...object, spec } as typeof object, "somebody");
+    const until = Date.now() + SCALE_SECONDS * 1000;
+    while (Date.now() < until) {
+      const pods = podsOf(cluster.name, deployment);
+      if (pods.length === replicas && pods.every(({ ready, terminating }) => ready && !terminating)) return;
+      await sleep(100);
+    }
+    throw new Error(`${deployment} did not reach ${replicas} pods within ${SCALE_SECONDS} s`);
+  }
+}
+
+function pinned({
+  file,
+  version,
+  sha256,
+}: {
+  file: string;
+  version: string;
+  sha256: string;
+}): World["charts"]["gateway"] {
+  return { file, version, sha256 };
+}
+
+function mergeStates(states: readonly LoadBalancerState[]): LoadBalancerState {
+  return {
+    targets: Object.assign({}, ...states.map(({ targets }) => targets)) as LoadBalancerState["targets"],
+    counters: Object.assign({}, ...states.map(({ counters }) => counters)) as LoadBalancerState["counters"],
+  };
+}
+
+function report(line: string): void {
+  process.send?.({ progress: line });
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function main(): Promise<void> {
+  const options = JSON.parse(process.argv[2] ?? "{}") as Arguments;
+  let running: Awaited<ReturnType<typeof start>>;
+  try {
+    running = await start(options);
+  } catch (error) {
+    process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    process.exitCode = 1;
+    process.disconnect();
+    return;
+  }
+  const { methods, stop } = running;
+  let stopping = false;
+  const end = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on("disconnect", end);
+  process.on("SIGTERM", end);
+  process.on("SIGINT", end);
+  process.on("message", ({ id, method, args }: CloudRequest) => {
+    (methods[method] as (...values: readonly unknown[]) => Promise<unknown>)(...args).then(
+      (value) => process.send?.({ id, value }),
+      (error: unknown) => process.send?.({ id, error: text(error) }),
+    );
+  });
+  process.send?.({ ready: true });
+}
+
+void main();
