@@ -59,7 +59,7 @@ export function unexpectedChanges(stage: Stage, changes: readonly Change[]): rea
   const allowed = allowedFor(stage);
   return changes.filter((change) => {
     if (COMPONENT.test(change.type)) return false;
-    if (isGate(change)) return change.op !== (stage === "prepare" ? "create" : "update");
+    if (isGate(change)) return change.op !== "update" && !(stage === "prepare" && change.op === "create");
     return !allowed.some(({ op, types }) => op === change.op && types.includes(change.type));
   });
 }
@@ -78,6 +78,11 @@ function allowedFor(stage: Stage): readonly Allowed[] {
   if (stage === "rollback" || trafficShare(stage) !== undefined) return [{ op: "update", types: RULE_TYPES }];
   switch (stage) {
     case "prepare":
+      return [
+        { op: "create", types: CREATED.prepare },
+        // After `abandon`: the copy goes, and with it the patches' hold on A.
+        { op: "delete", types: [...CREATED.freeze, ...CREATED.restore] },
+      ];
     case "freeze":
     case "restore":
       return [{ op: "create", types: CREATED[stage] }];
@@ -93,6 +98,19 @@ function allowedFor(stage: Stage): readonly Allowed[] {
       return [
         { op: "create", types: ["kubernetes:apps/v1:DeploymentPatch", "aws:rds/snapshot:Snapshot"] },
         { op: "update", types: ["kubernetes:apps/v1:DeploymentPatch"] },
+      ];
+    case "abandon":
+      return [
+        { op: "delete", types: CREATED.start },
+        // A gets its sizes back; the protection of database B is lifted.
+        {
+          op: "update",
+          types: [
+            "kubernetes:apps/v1:DeploymentPatch",
+            "kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch",
+            "aws:rds/instance:Instance",
+          ],
+        },
       ];
     default:
       return [];

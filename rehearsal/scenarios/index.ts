@@ -1,7 +1,8 @@
+import { abandoned } from "./abandoned";
 import { deadClusterB } from "./deadClusterB";
 import { migration } from "./migration";
 import { refusals } from "./refusals";
 import { type Scenario } from "./scenario";
 
 /** Every scenario that `npm run rehearse -- --list` shows. */
-export const SCENARIOS: readonly Scenario[] = [migration, refusals, deadClusterB];
+export const SCENARIOS: readonly Scenario[] = [migration, refusals, deadClusterB, abandoned];

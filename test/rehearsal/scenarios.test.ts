@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runScenario, type RunResult } from "../../rehearsal/run";
+import { SCENARIOS } from "../../rehearsal/scenarios";
+import { DEFAULT_SETTINGS } from "../../rehearsal/settings";
+import { type Summary } from "../../rehearsal/summary";
+
+/** The rehearsal's scenarios at small scale: real engine, real databases, real traffic, fewer routes and requests. */
+const SMALL = { ratePerSecond: 60, pace: 20, routes: 1_000, settings: DEFAULT_SETTINGS, show: "silent" } as const;
+/** On two busy cores; a scenario alone takes one to three minutes. */
+const LIMIT_MS = 15 * 60_000;
+
+describe("scenarios of the rehearsal, at small scale", () => {
+  let out: string;
+  before(async () => {
+    out = await mkdtemp(join(tmpdir(), "api7-scenarios-"));
+  });
+  after(async () => rm(out, { recursive: true, force: true }));
+
+  for (const scenario of SCENARIOS) {
+    it(`${scenario.name}: ${scenario.description}`, async function () {
+      this.timeout(LIMIT_MS);
+      const folder = join(out, scenario.name);
+      const result = await runScenario(scenario, { ...SMALL, out: folder, lookSeconds: Math.min(scenario.lookSeconds, 3) });
+      assertHeld(result);
+      const written = JSON.parse(await readFile(join(folder, "summary.json"), "utf8")) as Summary;
+      assert.deepEqual(written, result.summary);
+      assert.equal(written.totals.failed, 0);
+      assert.ok(written.totals.requests > 1000, `${written.totals.requests} requests are too few to say anything`);
+    });
+  }
+});
+
+function assertHeld({ summary, failure }: RunResult): void {
+  if (failure !== undefined) throw failure;
+  assert.equal(summary.ok, true);
+}
