@@ -455,14 +455,21 @@ describe("load balancer", () => {
       assert.equal(await states("a"), "healthy");
     });
 
-    it("of a group that is removed as a whole works the same way", async () => {
+    it("a group that is in no configuration any more: what is in flight takes its time, and the counters stay", async () => {
       const [a, b] = [await target("a"), await target("b")];
-      const address = await use(balancerConfig(freshAddress(), forward({ a: 1 }), [group("a", [a])]));
+      const address = await use(balancerConfig(freshAddress(), forward({ gone: 1 }), [group("gone", [a], 0)]));
       const inFlight = ask(address, "/wait");
       await until("a has the request", () => a.seen === 1);
       await use(balancerConfig(address, forward({ b: 1 }), [group("b", [b])]));
+      assert.equal((await ask(address)).body, "b");
+      assert.deepEqual((await balancer.state()).targets.gone, undefined);
+      assert.equal((await counters("gone")).active, 1);
+      await wait(50);
       a.finish();
       assert.equal((await inFlight).body, "a");
+      await use(balancerConfig(address, forward({ gone: 1 }), [group("gone", [a])]));
+      assert.equal((await ask(address)).body, "a");
+      assert.deepEqual([(await counters("gone")).requests, (await counters("gone")).active], [2, 0]);
     });
   });
 

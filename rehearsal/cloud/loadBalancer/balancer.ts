@@ -4,7 +4,7 @@ import { Listener } from "./listener";
 import { compileRules } from "./rules";
 import { Stickiness } from "./stickiness";
 import { TargetGroup } from "./targetGroup";
-import { type LoadBalancerConfig, type LoadBalancerState, type TargetState } from "./types";
+import { type LoadBalancerConfig, type LoadBalancerState, type TargetGroupCounters, type TargetState } from "./types";
 import { validateConfig } from "./validateConfig";
 
 type Options = LoadBalancerMethods["start"]["request"] & { readonly log: (line: string) => void };
@@ -15,7 +15,8 @@ export class Balancer {
   readonly #stickiness = new Stickiness();
   /** By `address:port`. Listeners of accepted configurations are open already, and answer 503 until they are in effect. */
   readonly #listeners = new Map<string, Listener>();
-  #groups: ReadonlyMap<string, TargetGroup> = new Map();
+  /** Every target group that was ever in effect: counters only rise, even when a group leaves and comes back. */
+  readonly #groups = new Map<string, TargetGroup>();
   #accepted: LoadBalancerConfig | undefined;
   /** One `apply` at a time, in the order of the calls. */
   #turn: Promise<void> = Promise.resolve();
@@ -43,13 +44,14 @@ export class Balancer {
       targets[arn] = group.states();
     }
     const accepted = this.#accepted;
-    const arns = accepted?.targetGroups.map((group) => group.arn) ?? [];
-    return {
-      targets: accepted === undefined ? targets : withAccepted(targets, accepted),
-      counters: Object.fromEntries(
-        arns.map((arn) => [arn, (this.#groups.get(arn)?.counters ?? new Counters()).snapshot()]),
-      ),
-    };
+    const counters: Record<string, TargetGroupCounters> = {};
+    for (const { arn } of accepted?.targetGroups ?? []) {
+      counters[arn] = new Counters().snapshot();
+    }
+    for (const [arn, group] of this.#groups) {
+      counters[arn] = group.counters.snapshot();
+    }
+    return { targets: accepted === undefined ? targets : withAccepted(targets, accepted), counters };
   }
 
   async #accept(config: LoadBalancerConfig): Promise<void> {
@@ -76,26 +78,25 @@ export class Balancer {
   /** The whole change in one synchronous piece: no request sees half of it. */
   #swap(config: LoadBalancerConfig): void {
     const inUse = groupsInUse(config);
-    const groups = new Map<string, TargetGroup>();
     for (const groupConfig of config.targetGroups) {
       const { arn } = groupConfig;
       const group = this.#groups.get(arn) ?? new TargetGroup(arn, this.#options);
+      this.#groups.set(arn, group);
       group.configure(groupConfig, inUse.has(arn));
-      groups.set(arn, group);
     }
+    const configured = new Set(config.targetGroups.map((group) => group.arn));
     for (const [arn, group] of this.#groups) {
-      if (!groups.has(arn)) {
+      if (!configured.has(arn)) {
         group.remove();
       }
     }
-    this.#groups = groups;
     const kept = new Set<string>();
     for (const listenerConfig of config.listeners) {
       const key = `${config.address}:${listenerConfig.port}`;
       kept.add(key);
       this.#listeners.get(key)?.use({
         rules: compileRules(listenerConfig),
-        groups,
+        groups: this.#groups,
         stickiness: this.#stickiness,
         idleTimeoutMs: config.idleTimeoutSeconds * 1000,
       });

@@ -100,11 +100,12 @@ export class Target {
   }
 
   /**
-   * Deregisters: idle connections are closed at once, others when their request ends.
+   * Takes no new requests: idle connections are closed at once, others when their request ends.
    *
-   * @param done called once, when nothing is in flight any more, with how many requests were cut because `delayMs` was over
+   * @param delayMs what is still in flight after this time is cut; without it, nothing is
+   * @param done called once, when nothing is in flight any more, with how many requests were cut
    */
-  drain(delayMs: number, done: (cut: number) => void): void {
+  drain(delayMs: number | undefined, done: (cut: number) => void): void {
     this.#draining = true;
     this.unwatch();
     this.agent.maxFreeSockets = 0;
@@ -113,14 +114,15 @@ export class Target {
     }
     let cut = 0;
     this.#onDrained = () => done(cut);
-    this.#drainTimer = setTimeout(() => {
-      cut = this.#inFlight.size;
-      for (const request of [...this.#inFlight]) {
-        request.cut();
-      }
-    }, delayMs);
     if (this.#inFlight.size === 0) {
       this.#drained();
+    } else if (delayMs !== undefined) {
+      this.#drainTimer = setTimeout(() => {
+        cut = this.#inFlight.size;
+        for (const request of [...this.#inFlight]) {
+          request.cut();
+        }
+      }, delayMs);
     }
   }
 

@@ -14,7 +14,6 @@ export class TargetGroup {
   readonly #options: GroupOptions;
   #registered: Target[] = [];
   readonly #draining = new Set<Target>();
-  #drainDelayMs = 0;
   #turn = 0;
 
   constructor(arn: string, options: GroupOptions) {
@@ -36,9 +35,8 @@ export class TargetGroup {
       before.delete(name);
       return target;
     });
-    this.#drainDelayMs = (config.deregistrationDelaySeconds * 1000) / pace;
     for (const target of before.values()) {
-      this.#drain(target);
+      this.#drain(target, (config.deregistrationDelaySeconds * 1000) / pace);
     }
     for (const target of this.#registered) {
       if (inUse) {
@@ -70,26 +68,27 @@ export class TargetGroup {
     return [...this.#registered, ...draining].map((target) => target.state());
   }
 
-  /** The group is no longer configured: its targets are deregistered. */
+  /**
+   * The group is not configured any more, which takes that no rule names it: nothing new comes, and what is in flight may
+   * take its time, as nobody deregistered its targets.
+   */
   remove(): void {
     const targets = this.#registered;
     this.#registered = [];
     for (const target of targets) {
-      this.#drain(target);
+      this.#drain(target, undefined);
     }
   }
 
-  #drain(target: Target): void {
+  #drain(target: Target, delayMs: number | undefined): void {
+    const { log } = this.#options;
+    const name = `target group ${this.arn}: target ${target.name}`;
     this.#draining.add(target);
-    this.#options.log(
-      `target group ${this.arn}: target ${target.name} deregistered, ${target.active} requests in flight`,
-    );
-    target.drain(this.#drainDelayMs, (cut) => {
+    log(`${name} deregistered, ${target.active} requests in flight`);
+    target.drain(delayMs, (cut) => {
       this.#draining.delete(target);
       if (cut > 0) {
-        this.#options.log(
-          `target group ${this.arn}: target ${target.name}: ${cut} requests cut, deregistration delay over`,
-        );
+        log(`${name}: ${cut} requests cut, deregistration delay over`);
       }
     });
   }

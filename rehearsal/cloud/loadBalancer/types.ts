@@ -106,8 +106,8 @@ export interface TargetGroupCounters {
 }
 
 export interface LoadBalancerState {
-  /** By target group ARN. */
+  /** By target group ARN, for the groups of the accepted configuration. */
   readonly targets: Readonly<Record<string, readonly TargetState[]>>;
-  /** By target group ARN. */
+  /** By target group ARN, for every group that was ever configured. */
   readonly counters: Readonly<Record<string, TargetGroupCounters>>;
 }
