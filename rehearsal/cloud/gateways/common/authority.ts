@@ -9,8 +9,8 @@ export interface KeyPair {
   readonly privateKey: string;
 }
 
-/** The subject of API7's own authority (facts/api7.md 2.2). */
-const AUTHORITY_NAME = "CN=GATEWAY-CA-VERSION-1, O=API7";
+/** Not the name that data planes' certificates bear: a certificate with its issuer's name is taken for a self-signed one. */
+const AUTHORITY_NAME = "CN=API7-ROOT-CA, O=API7";
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const YEAR_MS = 365.25 * 24 * 3600 * 1000;
 /** Ten years are API7's default for the certificates of data planes. */

@@ -53,7 +53,8 @@ async function main(): Promise<void> {
     (request, response) => void answer(request, response, (path) => dataPlaneCall(path, request, response)),
   );
   tls.on("tlsClientError", (error, socket) => {
-    log("warn", `TLS handshake failed from ${socket.remoteAddress ?? "unknown"}: ${messageOf(error)}`);
+    const reason = socket.authorizationError as unknown;
+    log("warn", `TLS handshake failed: bad client certificate: ${reason ? messageOf(reason) : messageOf(error)}`);
   });
   const plain = createHttpServer(
     (request, response) => void answer(request, response, (path) => plainCall(path, response)),

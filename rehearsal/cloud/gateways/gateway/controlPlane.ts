@@ -166,8 +166,8 @@ export class ControlPlane {
       );
       request.setTimeout(timeoutMs, () => request.destroy(new Error("timeout")));
       request.on("socket", (socket) => {
-        if (!socket.connecting) connected = true;
-        socket.once("connect", () => (connected = true));
+        if (socket.connecting) socket.once("connect", () => (connected = true));
+        else connected = true;
       });
       request.on("error", (error) => reject(connected ? tlsError(error) : error));
       request.end(text);

@@ -8,11 +8,10 @@ import {
 import { messageOf, type Log } from "../common/log";
 import { resolveName } from "../common/names";
 import { type Pod } from "../common/pod";
-import { type UpstreamValue } from "./configuration";
 import { callerHeaders, hasHeader, upstreamHeaders } from "./headers";
 import { type Metrics } from "./metrics";
 import { type Exchange, type Refusal, type ResponseHead } from "./plugins/plugin";
-import { type Router } from "./router";
+import { type CompiledUpstream, type Router } from "./router";
 
 /**
  * Idle connections to upstreams are closed after this long, before the upstream does it (75 s): a request that meets a
@@ -129,12 +128,14 @@ export class Proxy {
   }
 
   /** Address and port of the node whose turn it is, by weight. @throws Error when there is none, or its name is unknown. */
-  nodeOf(upstream: UpstreamValue | undefined): { readonly host: string; readonly port: number; readonly name: string } {
-    const nodes = (upstream?.nodes ?? []).filter((node) => node.weight > 0);
-    const total = nodes.reduce((sum, node) => sum + node.weight, 0);
-    if (total === 0) throw new Error("no valid upstream node");
-    let position = (this.turn += 1) % total;
-    const node = nodes.find(({ weight }) => (position -= weight) < 0) ?? nodes[0];
+  nodeOf(upstream: CompiledUpstream | undefined): {
+    readonly host: string;
+    readonly port: number;
+    readonly name: string;
+  } {
+    const nodes = upstream?.nodes ?? [];
+    let position = upstream && upstream.totalWeight > 0 ? (this.turn += 1) % upstream.totalWeight : 0;
+    const node = nodes.length === 1 ? nodes[0] : nodes.find(({ weight }) => (position -= weight) < 0);
     if (!node) throw new Error("no valid upstream node");
     return { host: resolveName(this.pod, node.host)[0] ?? node.host, port: node.port, name: node.host };
   }
@@ -194,7 +195,7 @@ export class Proxy {
     }
     progress.node = node.host;
     progress.upstreamStartedAt = performance.now();
-    if (route.upstream?.pass_host === "node") exchange.upstreamHost ??= `${node.name}:${node.port}`;
+    if (route.upstream?.passHost === "node") exchange.upstreamHost ??= `${node.name}:${node.port}`;
     const upstream = httpRequest({
       agent: this.agent,
       host: node.host,

@@ -2,6 +2,15 @@ import { type Configuration, type RouteValue, type Timeouts, type UpstreamValue 
 import { buildPlugins, indexKeys, type PluginState } from "./plugins";
 import { type Plugin } from "./plugins/plugin";
 
+/** Where a service's requests go. */
+export interface CompiledUpstream {
+  readonly passHost: string;
+  /** Those with a weight above 0. */
+  readonly nodes: UpstreamValue["nodes"];
+  readonly totalWeight: number;
+  readonly timeout: Timeouts | undefined;
+}
+
 /** A route as requests meet it: everything looked up already. */
 export interface CompiledRoute {
   readonly id: string;
@@ -13,7 +22,7 @@ export interface CompiledRoute {
   readonly serviceId: string;
   readonly serviceName: string;
   readonly plugins: readonly Plugin[];
-  readonly upstream: UpstreamValue | undefined;
+  readonly upstream: CompiledUpstream | undefined;
   readonly timeout: Timeouts;
   readonly websocket: boolean;
 }
@@ -70,6 +79,9 @@ export class Router {
 
   constructor(configuration: Configuration, state: PluginState) {
     const keys = indexKeys(configuration.credentials.values());
+    const upstreams = new Map(
+      [...configuration.upstreams].map(([id, upstream]) => [id, compileUpstream(upstream)] as const),
+    );
     const globalPlugins = [...configuration.globalRules.values()].flatMap((rule) =>
       buildPlugins(rule.plugins, rule.id, keys, state),
     );
@@ -78,7 +90,7 @@ export class Router {
       const service = configuration.services.get(route.service_id);
       // The service was disabled or deleted: its routes are not served.
       if (!service) continue;
-      const upstream = service.upstream_id === undefined ? undefined : configuration.upstreams.get(service.upstream_id);
+      const upstream = service.upstream_id === undefined ? undefined : upstreams.get(service.upstream_id);
       const own = buildPlugins({ ...service.plugins, ...route.plugins }, route.id, keys, state);
       const plugins = [...globalPlugins, ...own];
       for (const uri of route.uris) {
@@ -106,12 +118,17 @@ export class Router {
   }
 }
 
+function compileUpstream({ pass_host: passHost, nodes, timeout }: UpstreamValue): CompiledUpstream {
+  const usable = nodes.filter((node) => node.weight > 0);
+  return { passHost, nodes: usable, totalWeight: usable.reduce((sum, node) => sum + node.weight, 0), timeout };
+}
+
 function compile(
   route: RouteValue,
   serviceName: string,
   uri: string,
   plugins: readonly Plugin[],
-  upstream: UpstreamValue | undefined,
+  upstream: CompiledUpstream | undefined,
 ): CompiledRoute {
   return {
     id: route.id,

@@ -1,6 +1,6 @@
-import { messageOf, type Log } from "../../common/log";
+import { type Log } from "../../common/log";
 import { type Exchange, type Plugin, type Refusal } from "./plugin";
-import { type RedisCounters, type RedisPlace } from "./redis";
+import { RedisUnavailable, type RedisCounters, type RedisPlace } from "./redis";
 
 interface Window {
   count: number;
@@ -68,7 +68,9 @@ export function limitCount(
     try {
       return decide(exchange, await place.redis.add(configuration as RedisPlace, key, windowMs));
     } catch (error) {
-      place.log("error", `failed to limit count: ${messageOf(error)}`);
+      // Once an attempt, not once a request: a pod's log is short.
+      if (error instanceof RedisUnavailable && error.tried)
+        place.log("error", `failed to limit count: ${error.message}`);
       if (options.allow_degradation === true) return undefined;
       return { status: 500, body: { error_msg: "failed to limit count" } };
     }

@@ -17,7 +17,7 @@ export interface RedisPlace {
  * After a failed connection the next attempt waits this long and requests fail at once. API7 tries on every request;
  * here that would only cost time on a computer that is shared by everything.
  */
-const RETRY_MS = 1000;
+const RETRY_MS = 5000;
 
 type Reply = number | string | null;
 
@@ -26,18 +26,28 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+export class RedisUnavailable extends Error {
+  constructor(
+    message: string,
+    /** It was tried just now; otherwise an earlier failure still counts. */
+    readonly tried: boolean,
+  ) {
+    super(message);
+  }
+}
+
 /** Counters in Redis, one connection a place, spoken to in its own protocol. */
 export class RedisCounters {
   private readonly connections = new Map<string, RedisConnection>();
-  private readonly failures = new Map<string, { readonly error: Error; readonly until: number }>();
+  private readonly failures = new Map<string, { readonly message: string; readonly until: number }>();
 
   constructor(private readonly pod: Pod) {}
 
-  /** Adds one to a counter that lives for `windowMs`. @throws Error when Redis cannot be reached or refuses. */
+  /** Adds one to a counter that lives for `windowMs`. @throws RedisUnavailable when Redis cannot be reached or refuses. */
   async add(place: RedisPlace, key: string, windowMs: number): Promise<{ count: number; endsAt: number }> {
     const name = `${place.redis_host}:${place.redis_port ?? 6379}/${place.redis_database ?? 0}`;
     const failure = this.failures.get(name);
-    if (failure && failure.until > Date.now()) throw failure.error;
+    if (failure && failure.until > Date.now()) throw new RedisUnavailable(failure.message, false);
     try {
       const connection = await this.connection(name, place);
       const count = Number(await connection.command("INCR", key));
@@ -47,9 +57,9 @@ export class RedisCounters {
     } catch (error) {
       this.connections.get(name)?.end();
       this.connections.delete(name);
-      const wrapped = new Error(`redis ${name}: ${messageOf(error)}`, { cause: error });
-      this.failures.set(name, { error: wrapped, until: Date.now() + RETRY_MS });
-      throw wrapped;
+      const message = `redis ${name}: ${messageOf(error)}`;
+      this.failures.set(name, { message, until: Date.now() + RETRY_MS });
+      throw new RedisUnavailable(message, true);
     }
   }
 
