@@ -96,28 +96,32 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "a list" : isMap(value) ? "a map" : `a ${typeof value}`;
 }
 
-/** What of the given values the chart does not know, or takes in another form. */
+/**
+ * What of the given values the chart does not know, or takes in another form.
+ * @param fitsAnywhere values that stand for others not known yet
+ */
 export function checkValues(
   known: Readonly<Record<string, unknown>>,
   given: Values,
+  fitsAnywhere: (value: unknown) => boolean = () => false,
   prefix: readonly string[] = [],
 ): readonly ValueFinding[] {
   const paths = Object.keys(known);
   return Object.entries(given).flatMap(([key, value]): readonly ValueFinding[] => {
     const path = [...prefix, key].join(".");
     if (Object.hasOwn(known, path)) {
-      return checkLeaf(path, known[path], value);
+      return fitsAnywhere(value) ? [] : checkLeaf(path, known[path], value);
     }
     if (!paths.some((one) => one.startsWith(`${path}.`))) {
       const close = nearest(path, paths);
       const hint = close === undefined ? "" : ` Did you mean ${close}?`;
       return [{ path, reason: `The chart knows no value ${path}.${hint}` }];
     }
-    if (value === null) {
+    if (value === null || fitsAnywhere(value)) {
       return [];
     }
     return isMap(value)
-      ? checkValues(known, value, [...prefix, key])
+      ? checkValues(known, value, fitsAnywhere, [...prefix, key])
       : [{ path, reason: `The chart expects a map at ${path}, and got ${kindOf(value)}.` }];
   });
 }
