@@ -51,11 +51,13 @@ export async function installPlugins(options: InstallOptions): Promise<Installed
 export async function installFrom(sources: readonly PluginSource[], options: InstallOptions): Promise<Installed> {
   const pathFolder = resolve(options.folder);
   await mkdir(pathFolder, { recursive: true });
-  for (const source of sources) {
-    const bundle = await bundlePlugin(source, options.cacheFolder);
-    await writeLauncher(join(pathFolder, `pulumi-resource-${source.name}`), bundle.path);
-    options.report?.(`plugin ${source.name}: ${bundle.fresh ? "bundled" : "taken from the cache"}`);
-  }
+  await Promise.all(
+    sources.map(async (source) => {
+      const bundle = await bundlePlugin(source, options.cacheFolder);
+      await writeLauncher(join(pathFolder, `pulumi-resource-${source.name}`), bundle.path);
+      options.report?.(`plugin ${source.name}: ${bundle.fresh ? "bundled" : "taken from the cache"}`);
+    }),
+  );
   return { pathFolder };
 }
 
@@ -74,6 +76,9 @@ async function bundlePlugin(
     target: "node20",
     logLevel: "silent",
     external: ["esbuild"],
+  }).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`The plugin "${name}" does not build from ${main}: ${why}`, { cause: error });
   });
   const code = outputFiles[0]?.contents ?? new Uint8Array();
   const described = schema === undefined ? undefined : await readFile(schema);
