@@ -14,6 +14,7 @@ export type Guarded<T extends ActionTable> = {
  * @param service the service's name in that wording, e.g. `Elastic Load Balancing v2`
  */
 export function guarded<T extends ActionTable>(service: string, actions: T, faults: Faults): Guarded<T> {
+  faults.register(Object.keys(actions));
   const wrapped = Object.entries(actions).map(([action, run]) => [
     action,
     async (input: never) => {

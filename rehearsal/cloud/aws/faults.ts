@@ -39,8 +39,12 @@ const SERVER_FAULTS = new Set(["InternalFailure", "InternalError", "ServiceUnava
  */
 export class Faults {
   private readonly armed = new Map<string, Armed[]>();
+  private readonly known = new Set<string>();
 
-  constructor(private readonly knownActions: () => readonly string[]) {}
+  /** Makes actions known, so that a misspelled one is an error instead of a fault that never strikes. */
+  register(actions: readonly string[]): void {
+    for (const action of actions) this.known.add(action);
+  }
 
   /** The next calls of the action fail. @throws Error when the local AWS has no such action */
   fail(action: string, fault: Fault): void {
@@ -79,8 +83,8 @@ export class Faults {
   }
 
   private arm(action: string, armed: Armed): void {
-    if (!this.knownActions().includes(action)) {
-      throw new Error(`The local AWS has no action ${action}. It has: ${this.knownActions().join(", ")}.`);
+    if (!this.known.has(action)) {
+      throw new Error(`The local AWS has no action ${action}. It has: ${[...this.known].sort().join(", ")}.`);
     }
     this.armed.set(action, [...(this.armed.get(action) ?? []), armed]);
   }

@@ -14,7 +14,7 @@ type RuleId = { readonly ruleId: string };
 /** EC2's actions on security groups. Nothing but the plugin calls them, so they have their own inputs. */
 export type Ec2Actions = {
   CreateSecurityGroup(input: Omit<SecurityGroup, "id">): SecurityGroup;
-  DescribeSecurityGroups(input: GroupId): SecurityGroup;
+  DescribeSecurityGroups(input: GroupId): SecurityGroup & { readonly rules: readonly SecurityGroupRule[] };
   DeleteSecurityGroup(input: GroupId): void;
   /** Sets all tags of a security group or of a rule at once. */
   CreateTags(input: { readonly id: string; readonly tags: Tags }): void;
@@ -65,7 +65,7 @@ function actions(network: Network): Ec2Actions {
     },
 
     DescribeSecurityGroups({ groupId }) {
-      return network.securityGroup(groupId);
+      return { ...network.securityGroup(groupId), rules: network.rulesOf(groupId) };
     },
 
     DeleteSecurityGroup({ groupId }) {
