@@ -11,7 +11,7 @@ import { carriesWeights, isGate, unexpectedChanges } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
 import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
-import { rehearsalConfig, type RehearsalSettings } from "./settings";
+import { rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
 import { EngineRefusal, MigrationStack, type Operation } from "./stack";
 import { type DatabaseSummary, type RollbackSummary, type StageSummary } from "./summary";
 
@@ -105,7 +105,8 @@ export class Rehearsal {
         engine,
         environment,
         program,
-        config: rehearsalConfig(world, options.settings, join(home, "record")),
+        config: rehearsalConfig(world),
+        settings: rehearsalSettings(world, options.settings, join(home, "record")),
       });
       return new Rehearsal(options, home, clouds, world, load, stack, closers);
     } catch (error) {

@@ -18,10 +18,14 @@ export const DEFAULT_SETTINGS: RehearsalSettings = {
 
 const RESOURCES = { requests: { cpu: "500m", memory: "512Mi" } };
 
-/** The stack's config for the clouds of this run: the same keys that `Pulumi.prod.yaml` has. */
-export function rehearsalConfig(world: World, settings: RehearsalSettings, recordFolder: string): ConfigMap {
+/** The plain settings for the clouds of this run: the same keys that `Pulumi.prod.yaml` has. */
+export function rehearsalSettings(
+  world: World,
+  settings: RehearsalSettings,
+  recordFolder: string,
+): Readonly<Record<string, unknown>> {
   const { loadBalancer, releases, clusters, databaseA, charts } = world;
-  const plain: Record<string, unknown> = {
+  return {
     stage: "prepare",
     version: world.version,
     trafficSteps: settings.trafficSteps,
@@ -90,13 +94,13 @@ export function rehearsalConfig(world: World, settings: RehearsalSettings, recor
       },
     ],
   };
-  const config: ConfigMap = {
-    "aws:region": { value: world.region },
+}
+
+/** The secrets, and the provider's own settings. */
+export function rehearsalConfig({ region, databaseA, token }: World): ConfigMap {
+  return {
+    "aws:region": { value: region },
     databaseADsn: { value: databaseA.dsn, secret: true },
-    controlPlaneToken: { value: world.token, secret: true },
+    controlPlaneToken: { value: token, secret: true },
   };
-  for (const [key, value] of Object.entries(plain)) {
-    config[key] = { value: typeof value === "string" ? value : JSON.stringify(value) };
-  }
-  return config;
 }

@@ -47,7 +47,7 @@ export interface UpdateOptions {
 
 const PROJECT = "api7-migration";
 /** What the program's commands need in the folder they run in. */
-const LINKED = ["checks", "operations", "migration", "node_modules", "package.json", "tsconfig.json"];
+const LINKED = ["index.ts", "components", "checks", "operations", "migration", "node_modules", "package.json", "tsconfig.json"];
 const QUIET_OPS = new Set(["same", "read", "refresh"]);
 
 /**
@@ -65,7 +65,10 @@ export class MigrationStack {
     readonly engine: Engine;
     readonly environment: Record<string, string>;
     readonly program: PulumiFn;
+    /** Secrets and the settings of other namespaces. */
     readonly config: ConfigMap;
+    /** Plain settings of the project. */
+    readonly settings: Readonly<Record<string, unknown>>;
   }): Promise<MigrationStack> {
     const repository = resolve(__dirname, "..");
     const workDir = resolve(options.home, "project");
@@ -77,7 +80,9 @@ export class MigrationStack {
       { workDir, pulumiCommand: options.engine.command, envVars: options.environment },
     );
     await stack.setAllConfig(options.config);
-    return new MigrationStack(stack);
+    const migration = new MigrationStack(stack);
+    await migration.configure(options.settings);
+    return migration;
   }
 
   /** Sets plain settings of the project, or removes those given as undefined, without a call of the engine. */
@@ -89,7 +94,7 @@ export class MigrationStack {
       const path = `${PROJECT}:${key}`;
       // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a setting that is not given must not be in the file
       if (value === undefined) delete config[path];
-      else config[path] = typeof value === "string" ? value : JSON.stringify(value);
+      else config[path] = value;
     }
     await workspace.saveStackSettings(name, { ...file, config } as typeof file);
   }
