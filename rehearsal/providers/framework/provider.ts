@@ -63,10 +63,11 @@ export class Provider {
   }
 
   diffConfig(olds: Props, news: Props, ignoreChanges: readonly string[]): Difference {
-    const changes = diffInputs(this.decode(olds).config, this.decode(news).config, {
-      replaceOn: this.definition.replaceProviderOn ?? [],
-      ignoreChanges,
-    });
+    const before = this.decode(olds).config;
+    const now = this.decode(news).config;
+    const { replaceProviderOn = [] } = this.definition;
+    const replaceOn = typeof replaceProviderOn === "function" ? replaceProviderOn(before, now) : replaceProviderOn;
+    const changes = diffInputs(before, now, { replaceOn, ignoreChanges });
     return { changes, deleteBeforeReplace: false };
   }
 

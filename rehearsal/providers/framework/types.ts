@@ -109,8 +109,11 @@ export interface ProviderDefinition {
   checkConfig?(news: Props): readonly Failure[];
   /** Called once, before any resource, with decoded and known settings. */
   configure?(config: Props): Promise<void>;
-  /** Settings of the provider whose change replaces every resource of it. */
-  readonly replaceProviderOn?: readonly string[];
+  /**
+   * Settings of the provider whose change replaces every resource of it: always, or those named for these settings before
+   * and now. Settings may be `UNKNOWN`.
+   */
+  readonly replaceProviderOn?: readonly string[] | ((olds: Props, news: Props) => readonly string[]);
   /** Known properties of every type. Default: the derived file `rehearsal/providers/schema/<name>.json`. */
   readonly schema?: ProviderSchema;
 }

@@ -363,15 +363,22 @@ describe("provider framework: the provider's own settings", () => {
   });
 
   it("replaces the provider only where its definition says so", () => {
-    const changes = (news: Props) => things().diffConfig({ region: "a", retries: "1" }, news, []).changes;
-    assert.deepEqual(changes({ region: "a", retries: "1" }), []);
-    assert.deepEqual(
-      changes({ region: "b", retries: "2" }).map(({ path, replaces }) => [path, replaces]),
-      [
-        ["region", true],
-        ["retries", false],
-      ],
-    );
+    const olds = { region: "a", retries: "1" };
+    const changes = (news: Props, provider = things()) =>
+      provider.diffConfig(olds, news, []).changes.map(({ path, replaces }) => [path, replaces]);
+    assert.deepEqual(changes({ ...olds, version: "2.0.0" }), []);
+    assert.deepEqual(changes({ region: "b", retries: "2" }), [
+      ["region", true],
+      ["retries", false],
+    ]);
+
+    const replaceProviderOn = (before: Props, now: Props) => (now["retries"] === before["retries"] ? [] : ["retries"]);
+    const deciding = new Provider({ ...definition, replaceProviderOn }, schemaOf(definition.schema));
+    assert.deepEqual(changes({ region: "b", retries: "1" }, deciding), [["region", false]]);
+    assert.deepEqual(changes({ region: "b", retries: "2" }, deciding), [
+      ["region", false],
+      ["retries", true],
+    ]);
   });
 });
 
