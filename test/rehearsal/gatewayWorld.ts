@@ -97,13 +97,7 @@ export class GatewayWorld {
       image: `api7/api7-ee-3-integrated:v${VERSION}`,
       files: dashboardFiles(dsn),
     });
-    const dpManager = this.pod({
-      cluster,
-      name: `${name}-dp-manager`,
-      ip: dpManagerIp,
-      image: `api7/api7-ee-dp-manager:v${VERSION}`,
-      files: dpManagerFiles(dsn),
-    });
+    const dpManager = this.dpManager(cluster, subnet, database);
     await Promise.all([answers(`https://${dashboardIp}:7443/healthz`), answers(`http://${dpManagerIp}:7900/healthz`)]);
     const api: ControlPlane["api"] = (path, o = {}) =>
       ask(`https://${dashboardIp}:7443${path}`, {
@@ -116,6 +110,17 @@ export class GatewayWorld {
       return (JSON.parse(answer.body) as { readonly value: Issued }).value;
     };
     return { dashboard, dpManager, dashboardIp, dpManagerIp, api, issue };
+  }
+
+  /** At `.{subnet}.2`. */
+  dpManager(cluster: "a" | "b", subnet: number, database: PostgresServer): TestPod {
+    return this.pod({
+      cluster,
+      name: `${cluster}${subnet}-dp-manager`,
+      ip: `${this.network}.${subnet}.2`,
+      image: `api7/api7-ee-dp-manager:v${VERSION}`,
+      files: dpManagerFiles(dsnOf(database)),
+    });
   }
 
   portal(cluster: "a" | "b", ip: string): TestPod {

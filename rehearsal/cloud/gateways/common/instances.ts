@@ -15,5 +15,5 @@ export function stateNow(lostAfterSeconds: string): string {
 
 /** 30 s without a heartbeat, shortened by the pace as the heartbeats are. */
 export function lostAfterSeconds(pod: Pod): number {
-  return paced(pod, 30_000, 5_000) / 1000;
+  return paced(pod, 30_000, 3_000) / 1000;
 }

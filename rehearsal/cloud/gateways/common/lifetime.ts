@@ -3,10 +3,11 @@ import { messageOf, type Log } from "./log";
 const PARENT_POLL_MS = 1000;
 
 /**
- * Ends this process soon after the one that started it, however that one ended: an orphan gets another parent. (A closed
- * pipe would tell sooner, but depends on how the parent set up the pipes.)
+ * Ends this process soon after the one that started it, however that one ended: by the channel to it, when there is one,
+ * and because an orphan gets another parent.
  */
 export function endWithParent(): void {
+  process.once("disconnect", () => process.exit(1));
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) process.exit(1);
