@@ -4,7 +4,7 @@ import { serveProvider, type ResourceType } from "../framework";
 import { objectType } from "./objects";
 import { patchType } from "./patches";
 import { release } from "./release";
-import { checkSettings } from "./settings";
+import { checkSettings, settingsThatReplace } from "./settings";
 
 /** Set when the provider is configured: a Secret can then be changed in place. */
 let secretsMutable = false;
@@ -36,5 +36,5 @@ void serveProvider({
     secretsMutable = config["enableSecretMutable"] === true;
     return Promise.resolve();
   },
-  replaceProviderOn: ["clusterIdentifier"],
+  replaceProviderOn: settingsThatReplace,
 });
