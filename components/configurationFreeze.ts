@@ -15,7 +15,6 @@ export interface ConfigurationFreezeArgs {
   /** Cluster A's API server. */
   readonly provider: kubernetes.Provider;
   readonly secrets: CommandSecrets;
-  readonly gate: pulumi.Resource;
 }
 
 /** Methods that change a configuration. */
@@ -33,14 +32,14 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
   constructor(name: string, args: ConfigurationFreezeArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:ConfigurationFreeze", name, {}, options);
     this.args = args;
-    const { settings, gate } = args;
+    const { settings } = args;
     const { clusterA, gatewayGroups, stage } = settings;
     const { clusterA: state } = shapeOf(stage);
     const { mode } = clusterA.freeze;
 
     const dashboards = mode === "scale-dashboard" || state === "stopped";
     const patches: pulumi.Resource[] = [];
-    const before: pulumi.Resource[] = [gate];
+    const before: pulumi.Resource[] = [];
     if (state === "stopped") {
       // Taken while A is whole: what was A stays readable whatever happens to its instance.
       before.push(
@@ -51,7 +50,7 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
             dbSnapshotIdentifier: `api7-${settings.stack}-a-final`,
             tags: settings.tags,
           },
-          { parent: this, dependsOn: [gate], retainOnDelete: true, customTimeouts: { create: "4h" } },
+          { parent: this, retainOnDelete: true, customTimeouts: { create: "4h" } },
         ),
       );
     }

@@ -15,7 +15,7 @@ export interface ControlPlaneArgs {
   readonly provider: kubernetes.Provider;
   /** Connection string of database B. Secret: the chart puts it into a plain ConfigMap, so the values are one secret. */
   readonly dsn: pulumi.Input<string>;
-  /** The gate, and the proof of the copy: started on another database the control plane would make another CA. */
+  /** The proof of the copy: started on another database the control plane would make another CA. */
   readonly dependsOn: readonly pulumi.Resource[];
 }
 

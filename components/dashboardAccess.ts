@@ -8,7 +8,6 @@ import { type ControlPlane, podLabels } from "./controlPlane";
 export interface DashboardAccessArgs {
   readonly settings: Settings;
   readonly controlPlane: ControlPlane;
-  readonly gate: pulumi.Resource;
 }
 
 const DASHBOARD_PORT = 7443;
@@ -21,7 +20,7 @@ const PORTAL_PORT = 4321;
 export class DashboardAccess extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardAccessArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DashboardAccess", name, {}, options);
-    const { settings, controlPlane, gate } = args;
+    const { settings, controlPlane } = args;
     const { clusterB, stage } = settings;
     const { configurationB, protectB } = shapeOf(stage);
     const child = { parent: this, provider: controlPlane.provider, protect: protectB };
@@ -43,7 +42,7 @@ export class DashboardAccess extends pulumi.ComponentResource {
           metadata: { name: `${CONTROL_PLANE_B}-${component}-restricted`, namespace },
           spec: { ...spec, ingress: [{ from: cidrs.map((cidr) => ({ ipBlock: { cidr } })), ports }] },
         },
-        { ...child, dependsOn: [controlPlane.namespace, gate] },
+        { ...child, dependsOn: [controlPlane.namespace] },
       );
       if (configurationB !== "open") continue;
       new NetworkPolicy(
@@ -53,7 +52,7 @@ export class DashboardAccess extends pulumi.ComponentResource {
           spec: { ...spec, ingress: [{ ports }] },
         },
         // Not protected: a rollback from `complete` takes it away again.
-        { parent: this, provider: controlPlane.provider, dependsOn: [controlPlane.namespace, gate] },
+        { parent: this, provider: controlPlane.provider, dependsOn: [controlPlane.namespace] },
       );
     }
     this.registerOutputs();

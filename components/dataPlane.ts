@@ -21,7 +21,6 @@ export interface DataPlaneArgs {
   /** ARN of B's target group of this gateway group. */
   readonly targetGroup: pulumi.Input<string>;
   readonly secrets: CommandSecrets;
-  readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /** Files of the Secret that holds the client certificate, as API7's own installation script names them. */
@@ -62,7 +61,7 @@ export class DataPlane extends pulumi.ComponentResource {
         secrets: args.secrets,
         needs: ["controlPlaneToken"],
       },
-      { parent: this, dependsOn: [...controlPlane.ready, ...args.dependsOn] },
+      { parent: this, dependsOn: [...controlPlane.ready] },
     );
     // Both clusters have the same CA after the restore: mutual TLS would let a gateway of B in at A (facts/api7.md 2.3).
     const pinning = new NetworkPolicy(
@@ -89,7 +88,7 @@ export class DataPlane extends pulumi.ComponentResource {
       },
       {
         ...child,
-        dependsOn: [...controlPlane.ready, certificate, pinning, ...args.dependsOn],
+        dependsOn: [...controlPlane.ready, certificate, pinning],
         customTimeouts: {
           create: `${settings.controlPlane.timeoutSeconds}s`,
           update: `${settings.controlPlane.timeoutSeconds}s`,

@@ -10,7 +10,6 @@ export interface DataPlaneAArgs {
   readonly split: TrafficSplit;
   /** Cluster A's API server. */
   readonly provider: kubernetes.Provider;
-  readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /**
@@ -29,7 +28,7 @@ export class DataPlaneA extends pulumi.ComponentResource {
       new CustomResource(
         `${name}-${group.name}-targets`,
         targetGroupBinding(bindingName, settings.clusterA.namespace, service ?? `${deployment}-gateway`, targetGroupA),
-        { parent: this, provider, dependsOn: [...args.dependsOn] },
+        { parent: this, provider },
       );
     }
     this.registerOutputs();

@@ -15,7 +15,6 @@ export interface DatabaseBArgs {
   /** Password that the master user gets after the restore. */
   readonly password: pulumi.Input<string>;
   readonly secrets: CommandSecrets;
-  readonly gate: pulumi.Resource;
 }
 
 const RSA_CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1";
@@ -34,10 +33,10 @@ export class DatabaseB extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseBArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DatabaseB", name, {}, options);
-    const { settings, gate } = args;
+    const { settings } = args;
     const { databaseB, clusterA, network, tags, stage } = settings;
     const { protectB: protect } = shapeOf(stage);
-    const child = { parent: this, dependsOn: [gate] };
+    const child = { parent: this };
     const large = `${databaseB.restoreHours}h`;
     this.identifier = databaseBIdentifier(settings);
 
@@ -104,7 +103,7 @@ export class DatabaseB extends pulumi.ComponentResource {
       {
         ...child,
         protect,
-        dependsOn: [gate, snapshot],
+        dependsOn: [snapshot],
         customTimeouts: { create: large, update: large, delete: large },
       },
     );

@@ -9,8 +9,6 @@ import { type TrafficSplit } from "./trafficSplit";
 export interface MonitoringArgs {
   readonly settings: Settings;
   readonly split: TrafficSplit;
-  readonly gate: pulumi.Resource;
-  readonly dependsOn: readonly pulumi.Resource[];
 }
 
 const GIBIBYTE = 1024 ** 3;
@@ -39,14 +37,9 @@ export class Monitoring extends pulumi.ComponentResource {
     const { settings, split } = args;
     const { monitoring, stack, region } = settings;
     const identifier = databaseBIdentifier(settings);
-    const child = { parent: this, dependsOn: [...args.dependsOn] };
+    const child = { parent: this };
 
-    const alarm = (
-      alarmName: string,
-      limit: Limit,
-      dimensions: Record<string, pulumi.Input<string>>,
-      alarmOptions: pulumi.CustomResourceOptions = child,
-    ): void => {
+    const alarm = (alarmName: string, limit: Limit, dimensions: Record<string, pulumi.Input<string>>): void => {
       new MetricAlarm(
         `${name}-${alarmName}`,
         {
@@ -66,7 +59,7 @@ export class Monitoring extends pulumi.ComponentResource {
           okActions: monitoring.topicArn === undefined ? [] : [monitoring.topicArn],
           tags: settings.tags,
         },
-        alarmOptions,
+        child,
       );
     };
 
@@ -81,9 +74,8 @@ export class Monitoring extends pulumi.ComponentResource {
     }
     if (shapeOf(settings.stage).databaseB !== "none") {
       const limits = databaseLimits(settings);
-      const afterGate = { parent: this, dependsOn: [args.gate] };
       for (const [suffix, limit] of Object.entries(limits)) {
-        alarm(suffix, limit, { DBInstanceIdentifier: identifier }, afterGate);
+        alarm(suffix, limit, { DBInstanceIdentifier: identifier });
       }
     }
     new Dashboard(

@@ -15,15 +15,10 @@ export class TrafficNetwork extends pulumi.ComponentResource {
   /** Security groups of the program's own load balancer; empty with an existing one. */
   readonly loadBalancerSecurityGroups: readonly pulumi.Output<string>[];
 
-  constructor(
-    name: string,
-    settings: ListenerSettings,
-    dependsOn: readonly pulumi.Resource[],
-    options?: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, settings: ListenerSettings, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:TrafficNetwork", name, {}, options);
     const { network, loadBalancer, tags } = settings;
-    const child = { parent: this, dependsOn: [...dependsOn] };
+    const child = { parent: this };
     const ports = [...new Set([GATEWAY_PORT, loadBalancer.healthCheck.port])];
 
     let source: pulumi.Input<string>;
@@ -105,15 +100,10 @@ export class TrafficNetwork extends pulumi.ComponentResource {
 export class DatabaseNetwork extends pulumi.ComponentResource {
   readonly securityGroupId: pulumi.Output<string>;
 
-  constructor(
-    name: string,
-    settings: Settings,
-    dependsOn: readonly pulumi.Resource[],
-    options?: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, settings: Settings, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DatabaseNetwork", name, {}, options);
     const { network, tags } = settings;
-    const child = { parent: this, dependsOn: [...dependsOn] };
+    const child = { parent: this };
     const own = new SecurityGroup(
       name,
       { vpcId: network.vpcId, description: "Database B of the API7 migration", tags },

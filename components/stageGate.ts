@@ -7,6 +7,7 @@ import { canonicalJson, lastEntry, type MigrationRecord, parseRecord, rollbackId
 import { judgeMove, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
 import { refusal } from "./failure";
 import { type Host } from "./host";
+import { settled } from "./outputs";
 import { CHECKS } from "./proof";
 import { type CommandSecrets, secretEnvironment } from "./secrets";
 
@@ -27,6 +28,10 @@ const ALL_SECRETS = ["databaseADsn", "databaseBPassword", "controlPlaneToken"] a
  *
  * It depends on nothing but settings and the generated password, so that it can run with everything of B dead. An
  * illegal move is refused by its hooks, in preview too.
+ *
+ * Nothing depends on it by `dependsOn`: a dependency that is there on the way up and not on the way back makes the engine
+ * fail a targeted update with "Duplicate resource URN" whenever a resource that is not targeted still has it in the
+ * state. Instead the program waits for {@link passed} before it declares what must not come before the gate.
  */
 export class StageGate extends pulumi.ComponentResource {
   readonly command: command.Command;
@@ -35,8 +40,11 @@ export class StageGate extends pulumi.ComponentResource {
 
   private readonly request: GateRequest;
   private readonly host: Host;
+  private readonly environment: Readonly<Record<string, pulumi.Output<string>>>;
+  /** The record as the gate last printed it, once {@link passed} was waited for. */
   private recordText: string | undefined;
-  private readonly environment: Record<string, string> = {};
+  /** The record that an update of the gate began with, in preview too. */
+  private previousText: string | undefined;
 
   constructor(name: string, args: StageGateArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:StageGate", name, {}, options);
@@ -44,10 +52,12 @@ export class StageGate extends pulumi.ComponentResource {
     this.host = args.host;
 
     const { stage } = args.request;
-    const environment = secretEnvironment(args.secrets, ALL_SECRETS);
+    this.environment = secretEnvironment(args.secrets, ALL_SECRETS);
     const hook = new pulumi.ResourceHook(
       `${name}-legal-move`,
       (step) => {
+        const before: unknown = step.oldOutputs?.["stdout"];
+        this.previousText = typeof before === "string" ? before : undefined;
         const verdict = judgeGateStep(step, args.request);
         if (!verdict.allowed) throw refusal(verdict);
       },
@@ -59,7 +69,7 @@ export class StageGate extends pulumi.ComponentResource {
         create: `${CHECKS} gate`,
         update: `${CHECKS} gate`,
         stdin: canonicalJson(args.request),
-        environment,
+        environment: this.environment,
         logging: command.Logging.None,
       },
       {
@@ -70,16 +80,29 @@ export class StageGate extends pulumi.ComponentResource {
       },
     );
     this.record = this.command.stdout;
-    // Known once the gate was registered; in a preview that will run the gate, never. The hooks of the listener ask then.
-    this.record.apply((text) => (this.recordText = text));
-    for (const [variable, value] of Object.entries(environment))
-      value.apply((text) => (this.environment[variable] = text));
     this.registerOutputs({ record: this.record });
   }
 
-  /** The record, when this run knows it: not in a preview of an update of the gate. */
-  knownRecord(): MigrationRecord | undefined {
-    return this.recordText === undefined || this.recordText === "" ? undefined : parseRecord(this.recordText);
+  /**
+   * Resolves when the gate let this run pass, or was left out of it (`--target`).
+   * @throws when it did not
+   */
+  async passed(): Promise<void> {
+    const stdout = await settled(this.record);
+    // A failed gate has no output. The engine would end the run, but not with `--continue-on-error`.
+    if (!stdout.known && !pulumi.runtime.isDryRun())
+      throw new Error(`The gate for ${this.request.stage} did not pass.`);
+    this.recordText = stdout.value;
+  }
+
+  /** The record as far as it is known: in a preview that will run the gate, the one before. */
+  history(): MigrationRecord | undefined {
+    return parsed(this.recordText ?? this.previousText);
+  }
+
+  /** The record as of this run; unknown in a preview that will run the gate. */
+  private knownRecord(): MigrationRecord | undefined {
+    return parsed(this.recordText);
   }
 
   /** Whether the move from the last recorded stage is legal; undefined while the record is not known. */
@@ -102,9 +125,14 @@ export class StageGate extends pulumi.ComponentResource {
   async verify(): Promise<void> {
     const { programFolder, projectFolder } = this.host;
     const script = join(programFolder, "checks", "cli.ts");
+    const secrets = await Promise.all(
+      Object.entries(this.environment).map(
+        async ([variable, value]) => [variable, (await settled(value)).value] as const,
+      ),
+    );
     const child = spawn(process.execPath, ["--import", "tsx", script, "gate", "--verify"], {
       cwd: projectFolder,
-      env: { ...this.host.environment, ...this.environment, PULUMI_COMMAND_STDOUT: this.recordText ?? "" },
+      env: { ...this.host.environment, ...Object.fromEntries(secrets), PULUMI_COMMAND_STDOUT: this.recordText ?? "" },
       stdio: ["pipe", "ignore", "pipe"],
       timeout: VERIFY_MAXIMUM_MS,
       killSignal: "SIGKILL",
@@ -141,6 +169,10 @@ export function judgeGateStep(step: GateStep, request: GateRequest): MoveVerdict
   const record = recordOf(step.oldOutputs, request.stage);
   const from = (record === undefined ? undefined : stateOf(record)?.stage) ?? stageOf(step.oldInputs);
   return judgeMove(from, request.stage, contextOf(request, record));
+}
+
+function parsed(text: string | undefined): MigrationRecord | undefined {
+  return text === undefined || text === "" ? undefined : parseRecord(text);
 }
 
 function contextOf(request: GateRequest, record: MigrationRecord | undefined): Parameters<typeof judgeMove>[2] {

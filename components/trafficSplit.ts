@@ -14,8 +14,6 @@ export interface TrafficSplitArgs {
   readonly securityGroups: readonly pulumi.Input<string>[];
   /** Undefined when the settings allow no more than the way back. */
   readonly gate: StageGate | undefined;
-  /** What has to be there before the first of these resources is made. */
-  readonly dependsOn: readonly pulumi.Resource[];
 }
 
 /** Target groups and rule of one gateway group. */
@@ -48,16 +46,12 @@ export class TrafficSplit extends pulumi.ComponentResource {
 
   private readonly args: TrafficSplitArgs;
   private readonly protect: boolean;
-  /** The rules wait for the gate on the way up only; on the way back they wait for nothing. */
-  private readonly afterGate: pulumi.Resource[];
 
   constructor(name: string, args: TrafficSplitArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:TrafficSplit", name, {}, options);
     this.args = args;
     const { stage, loadBalancer, gatewayGroups } = args.settings;
     this.protect = shapeOf(stage).protectB;
-    const wayBack = stage === "rollback" || stage === "abandon";
-    this.afterGate = wayBack || args.gate === undefined ? [] : [args.gate.command];
 
     const targets = gatewayGroups.map((group) => this.targetGroups(name, group));
     if (loadBalancer.kind === "existing") {
@@ -80,7 +74,7 @@ export class TrafficSplit extends pulumi.ComponentResource {
           enableDeletionProtection: this.protect,
           tags: args.settings.tags,
         },
-        { parent: this, protect: this.protect, dependsOn: [...args.dependsOn] },
+        { parent: this, protect: this.protect },
       );
       const rest = targets.find(({ group }) => group.match === undefined);
       const listener = this.listener(name, balancer, rest);
@@ -142,7 +136,7 @@ export class TrafficSplit extends pulumi.ComponentResource {
         },
         tags,
       },
-      { parent: this, protect: this.protect, dependsOn: [...this.args.dependsOn] },
+      { parent: this, protect: this.protect },
     );
   }
 
@@ -171,7 +165,6 @@ export class TrafficSplit extends pulumi.ComponentResource {
       {
         parent: this,
         protect: this.protect,
-        dependsOn: this.afterGate,
         ...(rest === undefined ? {} : { hooks: weightHooks(name, this.weightContext()) }),
       },
     );
@@ -197,7 +190,6 @@ export class TrafficSplit extends pulumi.ComponentResource {
       {
         parent: this,
         protect: this.protect,
-        dependsOn: this.afterGate,
         hooks: weightHooks(ruleName, this.weightContext()),
       },
     );

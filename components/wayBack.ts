@@ -1,5 +1,6 @@
 import { Listener } from "@pulumi/aws/lb";
 import * as pulumi from "@pulumi/pulumi";
+import { settled } from "./outputs";
 import { type StageGate } from "./stageGate";
 import { type TrafficSplit } from "./trafficSplit";
 
@@ -43,5 +44,5 @@ export function callForA(kind: "listener" | "rule", arn: string, a: string, b: s
 
 /** Resolves when the engine has taken these resources, in preview as in an update. */
 export async function registered(resources: readonly pulumi.Resource[]): Promise<void> {
-  await Promise.all(resources.map(({ urn }) => new Promise<void>((resolve) => urn.apply(() => resolve()))));
+  await Promise.all(resources.map(({ urn }) => settled(urn)));
 }

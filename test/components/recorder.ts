@@ -77,7 +77,7 @@ export async function record(
   const store = new internals.LocalStore();
   await asyncLocalStorage.run(store, async () => {
     const mocks = { newResource: resourceOf(options), call: () => ({}) };
-    await pulumi.runtime.setMocks(mocks, PROJECT, options.stack ?? "test", options.preview ?? false);
+    await pulumi.runtime.setMocks(mocks, PROJECT, options.stack ?? "test", options.preview ?? false, "organization");
     pulumi.runtime.setAllConfig({ ...options.config }, [...(options.secretKeys ?? [])]);
     store.callbacks = {
       registerResourceHook: (hook) => {
