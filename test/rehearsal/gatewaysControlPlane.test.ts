@@ -356,16 +356,43 @@ describe("control planes of the rehearsal", function () {
     assert.equal(await portal.exited, 0);
   });
 
-  it("refuse a DSN that API7 does not accept", async () => {
-    const pod = world.pod({
-      cluster: "a",
-      name: "bad-dsn",
-      ip: `${NETWORK}.10.41`,
-      image: "api7/api7-ee-3-integrated:v3.9.18",
-      files: dashboardFiles(dsnOf(world.database).replace("postgres://", "postgresql://")),
+  it("connect to the database as the DSN says: encrypted, verified, or not at all", async () => {
+    const start = (name: string, last: number, dsn: string, files: Record<string, string> = {}): TestPod =>
+      world.pod({
+        cluster: "a",
+        name,
+        ip: `${NETWORK}.10.${last}`,
+        image: "api7/api7-ee-3-integrated:v3.9.18",
+        files: { ...dashboardFiles(dsn), ...files },
+      });
+    const dsn = dsnOf(world.database);
+    const encrypted = (name: string): string =>
+      `select ssl from pg_stat_ssl join pg_stat_activity using (pid) where application_name = '${name}'`;
+    start("plain", 41, `${dsn}?sslmode=disable`);
+    start("encrypted", 42, `${dsn}?sslmode=require`);
+    start("verified", 43, `${dsn}?sslmode=verify-full&sslrootcert=/rds/ca.pem`, {
+      "/rds/ca.pem": await world.servers.certificateAuthority(),
     });
-    assert.equal(await pod.exited, 1);
-    assert.match(pod.output, /unsupported scheme \(postgresql:\), expected postgres:/);
-    assert.doesNotMatch(pod.output, new RegExp(MASTER.masterPassword));
+    for (const [last, name, ssl] of [
+      [41, "plain", false],
+      [42, "encrypted", true],
+      [43, "verified", true],
+    ] as const) {
+      await answers(`https://${NETWORK}.10.${last}:7443/healthz`);
+      assert.deepEqual((await query(world.database, encrypted(name)))[0], { ssl }, name);
+    }
+    const refused = [
+      { pod: start("unverified", 44, `${dsn}?sslmode=verify-full`), log: /certificate/ },
+      { pod: start("odd", 45, `${dsn}?sslmode=odd`), log: /sslmode is invalid \(odd\)/ },
+      {
+        pod: start("scheme", 46, dsn.replace("postgres://", "postgresql://")),
+        log: /unsupported scheme \(postgresql:\), expected postgres:/,
+      },
+    ];
+    for (const { pod, log } of refused) {
+      assert.equal(await pod.exited, 1);
+      assert.match(pod.output, log);
+      assert.doesNotMatch(pod.output, new RegExp(MASTER.masterPassword));
+    }
   });
 });

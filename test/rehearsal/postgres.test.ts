@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { PostgresServers, type PostgresServer } from "../../rehearsal/cloud/postgres";
+import { isReachable, reachableFolder, serverUser } from "../../rehearsal/cloud/postgres/serverUser";
 import { segmentsBetween } from "../../rehearsal/cloud/postgres/backup";
 
 const NETWORK = "127.130.1";
@@ -59,6 +60,18 @@ describe("PostgreSQL servers of the rehearsal", () => {
     );
     const elsewhere = `postgres://api7ee:x@${NETWORK}.9:5432/api7ee`;
     await assert.rejects(query(elsewhere, "select 1"), /ECONNREFUSED/);
+  });
+
+  it("encrypt sessions with a certificate of their own authority", async () => {
+    const ca = await servers.certificateAuthority();
+    const text = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+    const client = new Client({ connectionString: connectionString(server, MASTER.masterPassword), ssl: { ca } });
+    await client.connect();
+    assert.deepEqual((await client.query(text)).rows, [{ ssl: true }]);
+    await client.end();
+    assert.deepEqual(await query(connectionString(server, MASTER.masterPassword), text), [{ ssl: false }]);
+    const unknown = new Client({ connectionString: connectionString(server, MASTER.masterPassword), ssl: true });
+    await assert.rejects(unknown.connect(), /certificate/);
   });
 
   it("change a password at once; the old one is refused, an open session stays", async () => {
@@ -156,6 +169,18 @@ describe("PostgreSQL servers of the rehearsal", () => {
       /Address already in use/,
     );
     assert.equal(existsSync(join(home, "twin")), false);
+  });
+
+  it("find another place when a folder above theirs is closed to the server account", () => {
+    const closed = mkdtempSync(join(home, "closed-"));
+    const folder = reachableFolder(join(closed, "servers"), serverUser());
+    // Under our own account nothing is closed to us.
+    if (serverUser().uid === undefined) assert.equal(folder, join(closed, "servers"));
+    else {
+      assert.ok(!folder.startsWith(closed), folder);
+      assert.ok(isReachable(folder, serverUser()));
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("end when their owner is killed without warning", async () => {

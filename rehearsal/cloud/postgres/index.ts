@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { escapeIdentifier, escapeLiteral } from "pg";
+import { issue, newAuthority, type KeyPair } from "../gateways/common/authority";
 import { copyRunningCluster } from "./backup";
 import { findBinaries } from "./binaries";
 import { copyTree, newCluster } from "./cluster";
 import { scramVerifier } from "./password";
 import { PostgresServer, writeDatabaseName } from "./server";
-import { giveTo, reachableFolder, serverUser } from "./serverUser";
+import { giveFileTo, giveTo, reachableFolder, serverUser } from "./serverUser";
 
 export { PostgresServer } from "./server";
 
@@ -22,6 +23,7 @@ export class PostgresServers {
   private readonly home: string;
   private readonly log: (line: string) => void;
   private readonly servers = new Map<string, PostgresServer>();
+  private authority: Promise<KeyPair> | undefined;
   private readonly onExit = (): void => {
     for (const server of this.servers.values()) server.endNow();
   };
@@ -99,6 +101,32 @@ export class PostgresServers {
     await Promise.all([...this.servers.values()].map((server) => server.stop()));
   }
 
+  /** The certificate, PEM, that vouches for the servers' own: what RDS publishes as its bundle. */
+  async certificateAuthority(): Promise<string> {
+    return (await this.rootAuthority()).certificate;
+  }
+
+  private rootAuthority(): Promise<KeyPair> {
+    this.authority ??= newAuthority("CN=Rehearsal RDS Root CA, O=Rehearsal");
+    return this.authority;
+  }
+
+  /**
+   * Sessions may be encrypted (`sslmode=require`), and the server's name checked (`verify-full`), as on RDS. "localhost"
+   * is among the names because Node compares with it when it connects to an address.
+   */
+  private async writeCertificate(folder: string, address: string): Promise<void> {
+    const names = { commonName: address, dnsNames: ["localhost"], ipAddresses: [address] };
+    const { certificate, privateKey } = await issue(await this.rootAuthority(), {
+      ...names,
+      usage: "server",
+      years: 1,
+    });
+    await writeFile(join(folder, "tls.crt"), certificate);
+    await writeFile(join(folder, "tls.key"), privateKey, { mode: 0o600 });
+    for (const file of ["tls.crt", "tls.key"]) await giveFileTo(serverUser(), join(folder, file));
+  }
+
   private async bringUp(
     name: string,
     address: string,
@@ -121,7 +149,7 @@ export class PostgresServers {
     await mkdir(folder, { mode: 0o711 });
     this.servers.set(name, server);
     try {
-      const finish = await fill(server.dataFolder);
+      const [finish] = await Promise.all([fill(server.dataFolder), this.writeCertificate(folder, address)]);
       await server.start();
       await finish(server);
       return server;

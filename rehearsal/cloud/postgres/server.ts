@@ -55,7 +55,7 @@ export interface ServerPlace {
   readonly name: string;
   readonly address: string;
   readonly databaseName: string;
-  /** Holds `data` and `log`. */
+  /** Holds `data`, `log`, and the certificate `tls.crt` with its key `tls.key`. */
   readonly folder: string;
   readonly binaries: Binaries;
   readonly user: ServerUser;
@@ -115,7 +115,14 @@ export class PostgresServer {
     const socketFolder = mkdtempSync(join(tmpdir(), "api7-pg-"));
     if (user.uid !== undefined && user.gid !== undefined) await chown(socketFolder, user.uid, user.gid);
     this.socketFolder = socketFolder;
-    const settings = { ...SETTINGS, listen_addresses: address, unix_socket_directories: socketFolder };
+    const settings = {
+      ...SETTINGS,
+      listen_addresses: address,
+      unix_socket_directories: socketFolder,
+      ssl: "on",
+      ssl_cert_file: join(this.place.folder, "tls.crt"),
+      ssl_key_file: join(this.place.folder, "tls.key"),
+    };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const log = openSync(this.logFile, "a", 0o600);
     // Own process group: Ctrl-C at the terminal is for the owner, who stops its servers in order.

@@ -97,15 +97,14 @@ export function cacheFolder(): string {
   return folder;
 }
 
-/** Gives a whole folder to the server user. Does nothing when the servers run under our own account. */
+/** Gives a file or an empty folder to the server user. Does nothing when the servers run under our own account. */
+export async function giveFileTo({ uid, gid }: ServerUser, path: string): Promise<void> {
+  if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
+}
+
+/** Gives a folder and everything in it to the server user. */
 export async function giveTo(user: ServerUser, folder: string): Promise<void> {
-  const { uid, gid } = user;
-  if (uid === undefined || gid === undefined) return;
-  const give = async (path: string, isFolder: boolean): Promise<void> => {
-    await chown(path, uid, gid);
-    if (!isFolder) return;
-    const entries = await readdir(path, { withFileTypes: true });
-    await Promise.all(entries.map((entry) => give(join(path, entry.name), entry.isDirectory())));
-  };
-  await give(folder, true);
+  await giveFileTo(user, folder);
+  const entries = await readdir(folder, { recursive: true });
+  await Promise.all(entries.map((entry) => giveFileTo(user, join(folder, entry))));
 }

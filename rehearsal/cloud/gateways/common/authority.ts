@@ -51,11 +51,11 @@ function validity(years: number): { notBefore: Date; notAfter: Date } {
 }
 
 /** A new authority; no two are alike, as no two installations share one. */
-export async function newAuthority(): Promise<KeyPair> {
+export async function newAuthority(name = AUTHORITY_NAME): Promise<KeyPair> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: AUTHORITY_NAME,
+    name,
     ...validity(YEARS),
     keys,
     signingAlgorithm: ALGORITHM,
@@ -68,19 +68,23 @@ export async function newAuthority(): Promise<KeyPair> {
   return { certificate: certificate.toString("pem"), privateKey: await toPem(keys.privateKey) };
 }
 
-/** A certificate signed by `authority`: of a data plane (`client`) or of the DP Manager (`server`, with its names). */
+/** A certificate signed by `authority`: of a data plane (`client`), or of a server with its names and addresses. */
 export async function issue(
   authority: KeyPair,
   o: {
     readonly commonName: string;
     readonly usage: "client" | "server";
     readonly dnsNames?: readonly string[];
+    readonly ipAddresses?: readonly string[];
     readonly years?: number;
   },
 ): Promise<KeyPair> {
   const keys = await newKeys();
   const issuer = new x509.X509Certificate(authority.certificate);
-  const names = (o.dnsNames ?? []).map((value) => ({ type: "dns" as const, value }));
+  const names = [
+    ...(o.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
+    ...(o.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
+  ];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: `CN=${o.commonName}, O=API7`,

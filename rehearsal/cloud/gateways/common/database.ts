@@ -1,9 +1,10 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { Pool } from "pg";
 import { type DatabaseConfiguration } from "../../kubernetes/rendered";
 import { messageOf, type Log } from "./log";
 import { resolveName } from "./names";
-import { durationMs, type Pod } from "./pod";
+import { durationMs, readMounted, type Pod } from "./pod";
 
 const HEALTH_TIMEOUT_MS = 2000;
 
@@ -18,9 +19,11 @@ export function openDatabase(pod: Pod, configuration: DatabaseConfiguration, log
     throw new Error(`database.dsn: unsupported scheme (${scheme}), expected postgres://`);
   }
   const url = new URL(dsn);
+  const ssl = encryption(pod, url.searchParams);
   if (isIP(url.hostname) === 0) url.hostname = resolveName(pod, url.hostname)[0] ?? url.hostname;
   const pool = new Pool({
     connectionString: url.toString(),
+    ssl,
     max: configuration.max_open_conns,
     idleTimeoutMillis: durationMs(configuration.max_idle_time),
     maxLifetimeSeconds: durationMs(configuration.max_lifetime) / 1000,
@@ -30,6 +33,34 @@ export function openDatabase(pod: Pod, configuration: DatabaseConfiguration, log
   // An idle connection that the server ends is replaced at the next query; without a listener it would end the process.
   pool.on("error", (error) => log("warn", `database connection lost: ${messageOf(error)}`));
   return pool;
+}
+
+/**
+ * `sslmode` as libpq and Go's driver understand it: `require` encrypts without asking who answers, `verify-ca` and
+ * `verify-full` ask, with the authority in the mounted file `sslrootcert` or the one in PGSSLROOTCERT. The parameters are
+ * taken out of the address, because the driver here gives them another meaning.
+ */
+function encryption(pod: Pod, parameters: URLSearchParams): false | { rejectUnauthorized: boolean; ca?: string } {
+  const mode = parameters.get("sslmode") ?? "prefer";
+  const root = parameters.get("sslrootcert");
+  for (const name of ["sslmode", "sslrootcert"]) parameters.delete(name);
+  switch (mode) {
+    case "disable":
+    case "allow":
+      return false;
+    case "prefer":
+    case "require":
+      return { rejectUnauthorized: false };
+    case "verify-ca":
+    case "verify-full": {
+      const fromEnvironment = process.env.PGSSLROOTCERT;
+      const ca =
+        root !== null ? readMounted(pod, root) : fromEnvironment ? readFileSync(fromEnvironment, "utf8") : undefined;
+      return { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) };
+    }
+    default:
+      throw new Error(`database.dsn: sslmode is invalid (${mode})`);
+  }
 }
 
 /** Whether the database answers within 2 s; a message when not. */
