@@ -40,9 +40,9 @@ const POLICY_PACK_FILES = ["PulumiPolicy.json", "PulumiPolicy.yaml", "PulumiPoli
  * whose section `pulumi` says `resource: true`. Links are followed once each; policy packs have plugins of their own and
  * are left out.
  *
- * The engine has each of them installed before the program starts, whether the program uses it or not, and takes the
- * version of its default providers from here. With automatic plugin acquisition disabled, one that is neither on `PATH`
- * nor in the engine's home fails the operation.
+ * The engine has the plugin of each of them installed before the program starts, and takes the version of its default
+ * providers from here. With automatic plugin acquisition disabled it installs none, and only a resource of a plugin that is
+ * neither on `PATH` nor in the engine's home fails.
  *
  * As in the real host, a folder that cannot be read, a broken link, and a package that lacks a name or a version add
  * nothing, and are no error.
