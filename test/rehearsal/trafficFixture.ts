@@ -12,6 +12,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import {
   type Action,
   type LoadBalancerConfig,
+  LoadBalancerProcess,
   type RuleConfig,
   type TargetGroupConfig,
 } from "../../rehearsal/cloud/loadBalancer";
@@ -27,7 +28,7 @@ export function freshAddress(): string {
 }
 
 /** Waits until `holds` does, looking every 10 ms. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
   for (const end = Date.now() + withinMs; !(await holds());) {
     if (Date.now() > end) {
       throw new Error(`not within ${withinMs} ms: ${what}`);
@@ -152,7 +153,8 @@ export function group(
       port: "traffic-port",
       protocol: "HTTP",
       intervalSeconds: 5,
-      timeoutSeconds: 2,
+      // Long: a busy computer must not make a target unhealthy. A wrong status or a refused connection is seen at once.
+      timeoutSeconds: 10,
       healthyThreshold: 2,
       unhealthyThreshold: 2,
       matcher: "200",
@@ -193,6 +195,38 @@ export function balancerConfig(
     listeners: [{ arn: "listener", port: PORT, rules: [...rules, rule("default", action)] }],
     targetGroups,
   };
+}
+
+/** The load balancer's process, and when its configurations are in effect. */
+export class TestBalancer {
+  readonly log: string[];
+  readonly process: LoadBalancerProcess;
+
+  private constructor(process: LoadBalancerProcess, log: string[]) {
+    this.process = process;
+    this.log = log;
+  }
+
+  static async start(pace: number): Promise<TestBalancer> {
+    const log: string[] = [];
+    const options = { pace, propagationMs: 20, log: (line: string): void => void log.push(line) };
+    return new TestBalancer(await LoadBalancerProcess.start(options), log);
+  }
+
+  /** Applies, and waits until it is in effect and every target has been looked at. Returns the listener's address. */
+  async use(config: LoadBalancerConfig): Promise<string> {
+    const effects = (): number => this.log.filter((line) => line.startsWith("configuration in effect")).length;
+    const before = effects();
+    await this.process.apply(config);
+    await until("configuration in effect", () => effects() > before);
+    await until("targets are looked at", async () => {
+      const { targets } = await this.process.state();
+      return Object.values(targets)
+        .flat()
+        .every(({ state }) => state !== "initial");
+    });
+    return config.address;
+  }
 }
 
 export interface Answer {
