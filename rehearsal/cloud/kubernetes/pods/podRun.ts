@@ -36,6 +36,8 @@ export class PodRun {
   readonly containers: readonly Container[];
   private readonly startTime = timestamp();
   private readonly timers = new Set<NodeJS.Timeout>();
+  /** Starts under way, which write files. */
+  private readonly starts = new Set<Promise<void>>();
   private stopping: Promise<void> | undefined;
   /** Nothing may be started any more. */
   private over = false;
@@ -62,7 +64,7 @@ export class PodRun {
 
   start(): void {
     this.report();
-    this.pod.spec.containers.forEach((spec, at) => void this.startContainer(spec, at));
+    this.pod.spec.containers.forEach((spec, at) => this.begin(spec, at));
   }
 
   /**
@@ -99,7 +101,13 @@ export class PodRun {
   }
 
   private async clean(): Promise<void> {
+    await Promise.all(this.starts);
     await rm(this.options.folder, { recursive: true, force: true });
+  }
+
+  private begin(spec: V1Container, at: number): void {
+    const start = this.startContainer(spec, at).finally(() => this.starts.delete(start));
+    this.starts.add(start);
   }
 
   private async startContainer(spec: V1Container, at: number): Promise<void> {
@@ -124,7 +132,7 @@ export class PodRun {
       const timer = setTimeout(
         () => {
           this.timers.delete(timer);
-          void this.startContainer(spec, at);
+          this.begin(spec, at);
         },
         Math.max((RETRY_SECONDS * 1000) / pace, SHORTEST_RETRY_MS),
       );
