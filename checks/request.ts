@@ -87,11 +87,7 @@ const REQUEST = z
     path: ["stage"],
   });
 
-const WAY_BACK = z.object({
-  stage: z.enum(["rollback", "abandon"]),
-  trafficSteps: z.array(z.number()).catch([]),
-  recordFolder: NAME.optional().catch(undefined),
-});
+const WAY_BACK = z.object({ stage: z.literal("rollback"), recordFolder: NAME.optional().catch(undefined) });
 
 /** The input is not what the command expects. The message lists every difference; values are not repeated. */
 export class BadInput extends Error {
@@ -115,9 +111,7 @@ export function parseScope(text: string): MigrationScope {
 }
 
 /** What little a rollback needs, from a request that may be wrong in everything else; undefined for other stages. */
-export function parseWayBack(
-  text: string,
-): { readonly stage: "rollback" | "abandon"; readonly recordFolder?: string | undefined } | undefined {
+export function parseWayBack(text: string): { readonly recordFolder?: string | undefined } | undefined {
   try {
     const parsed = WAY_BACK.safeParse(JSON.parse(text));
     return parsed.success ? parsed.data : undefined;

@@ -39,10 +39,16 @@ export class CouldNotLook extends Error {
     /** What was seen instead of an answer. Holds no secret. */
     readonly seen: string,
     readonly remedy: string,
-    options?: ErrorOptions,
+    options: ErrorOptions & {
+      /** It does not pass by itself: a missing setting, a refused log-in. */
+      readonly lasting?: boolean;
+    } = {},
   ) {
     super(`${subject}: ${seen}`, options);
+    this.lasting = options.lasting === true;
   }
+
+  readonly lasting: boolean;
 }
 
 /** Collects findings while a check looks at several things, some of which may fail to answer. */
@@ -105,7 +111,7 @@ export function unknownFinding(check: string, error: unknown): Finding {
     expected: "an answer: what cannot be looked at is never a pass",
     remedy: known ? error.remedy : "report this with the text above; the way back is not held by it",
     unknown: true,
-    transient: known,
+    transient: known && !error.lasting,
   };
 }
 

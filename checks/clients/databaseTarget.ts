@@ -112,5 +112,6 @@ function unreadable(label: string, why: string): CouldNotLook {
     label,
     `its connection string cannot be used: ${why}`,
     "give postgres://user:password@host:port/database?sslmode=require in the secret setting or environment variable",
+    { lasting: true },
   );
 }

@@ -37,7 +37,7 @@ const TABLES: readonly TableRule[] = [
 ];
 
 /** A column whose presence makes the whole table runtime data. */
-const HEARTBEAT_COLUMN = /^last_heartbeat(_|$)|^heartbeat_(at|time)$/;
+export const HEARTBEAT_COLUMN = /^last_heartbeat(_|$)|^heartbeat_(at|time)$/;
 
 /** Single columns of otherwise compared tables. */
 const COLUMNS: readonly TableRule[] = [

@@ -1,0 +1,126 @@
+import { createRequire } from "node:module";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import type * as DatabasesModule from "./commands/databases";
+import type * as GateModule from "./commands/gate";
+import type * as ScopeModule from "./commands/scope";
+import { type Outcome } from "./gateInput";
+import { BadInput } from "./request";
+import { textOf } from "./result";
+
+/**
+ * `npm run --silent check -- NAME [options]`: one check, or the stage gate.
+ * Exit codes: 0 holds, 1 does not hold, 2 could not look (also for wrong input).
+ */
+
+/** Each command loads what it needs: the SDKs take longer to load than most checks take. */
+const load = createRequire(__filename);
+const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
+const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
+const scope = (): typeof ScopeModule => load("./commands/scope") as typeof ScopeModule;
+
+function main(arguments_: readonly string[]): Promise<Outcome> {
+  let outcome: Promise<Outcome> | undefined;
+  const program = new Command("check")
+    .description("Looks at running systems. Exit codes: 0 holds, 1 does not hold, 2 could not look.")
+    .exitOverride()
+    .showHelpAfterError();
+
+  program
+    .command("gate")
+    .description("stage gate: judges, checks and records a move; gate request on stdin, the record on stdout")
+    .option("--verify", "look again before a rule's weights rise; prints a verdict and records nothing")
+    .action((options: { verify?: boolean }) => {
+      outcome = gate().gateCommand(options);
+    });
+
+  program
+    .command("databases")
+    .description("compare two databases row by row")
+    .option("--a <dsn>", "database A; better in MIGRATION_DATABASE_A_DSN, where other users cannot read it")
+    .option("--b <dsn>", "database B; better in MIGRATION_DATABASE_B_DSN, or found through RDS by a scope on stdin")
+    .option("--connections <n>", "connections to each server (default 3)", positiveInteger)
+    .option("--json", "print the whole result as JSON")
+    .action((options: DatabasesModule.DatabasesOptions) => {
+      outcome = databases().databasesCommand(options);
+    });
+
+  const scoped = (name: string, description: string, waitSeconds: number): Command =>
+    program
+      .command(name)
+      .description(`${description}; the migration's scope on stdin`)
+      .option("--wait-seconds <n>", "how long to wait for what settles by itself", seconds, waitSeconds)
+      .option("--json", "print the whole result as JSON");
+  type Options = ScopeModule.ScopeOptions;
+  scoped("copy", "database B is A's copy", 0).action((o: Options) => {
+    outcome = scope().copyCommand(o);
+  });
+  scoped("freeze", "A's configuration is closed and A is at full size", 120).action((o: Options) => {
+    outcome = scope().freezeCommand(o);
+  });
+  scoped("health", "control plane, data planes and targets of B are well", 300).action((o: Options) => {
+    outcome = scope().healthCommand(o);
+  });
+  scoped("pinning", "every data plane of B belongs to control plane B", 120).action((o: Options) => {
+    outcome = scope().pinningCommand(o);
+  });
+  scoped("live-weights", "the load balancer holds the expected share of B", 0)
+    .option("--weight-b <percent>", "expected share of B; else that of the gate request's stage", percent)
+    .action((o: Options & { weightB?: number }) => {
+      outcome = scope().liveWeightsCommand(o);
+    });
+
+  program.parse(arguments_, { from: "user" });
+  return outcome ?? Promise.resolve({ exitCode: 2, stdout: "", stderr: program.helpInformation() });
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0 || value > 3600) throw new InvalidArgumentError("0 to 3600 seconds");
+  return value;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 16) throw new InvalidArgumentError("1 to 16");
+  return value;
+}
+
+function percent(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 100) throw new InvalidArgumentError("0 to 100");
+  return value;
+}
+
+/** Ends only after everything is written: a pipe may take it slowly. */
+async function finish(outcome: Outcome): Promise<never> {
+  const write = (stream: NodeJS.WriteStream, text: string): Promise<void> =>
+    new Promise((resolve) => {
+      if (text === "") resolve();
+      else stream.write(text.endsWith("\n") ? text : `${text}\n`, () => resolve());
+    });
+  await write(process.stdout, outcome.stdout);
+  await write(process.stderr, outcome.stderr);
+  // Connections to systems that do not answer would hold the process.
+  process.exit(outcome.exitCode);
+}
+
+function failure(error: unknown): Outcome {
+  if (error instanceof CommanderError) {
+    // Help and its like are no failure; the text was written by then.
+    return { exitCode: error.exitCode === 0 ? 0 : 2, stdout: "", stderr: "" };
+  }
+  if (error instanceof BadInput) return { exitCode: 2, stdout: "", stderr: error.message };
+  const where =
+    error instanceof Error && error.stack !== undefined ? `\n${error.stack.split("\n").slice(1, 4).join("\n")}` : "";
+  return { exitCode: 2, stdout: "", stderr: `The check failed, which is a mistake in it: ${textOf(error)}${where}` };
+}
+
+async function start(): Promise<never> {
+  try {
+    return await finish(await main(process.argv.slice(2)));
+  } catch (error) {
+    return finish(failure(error));
+  }
+}
+
+void start();

@@ -1,0 +1,180 @@
+import { z } from "zod";
+import { CouldNotLook } from "../result";
+import { readJson } from "./kubernetes";
+import { type Probe } from "./probe";
+
+/** The control plane's own API (facts/api7.md 2.1), asked through the cluster's API server. */
+
+/** HTTPS port of the dashboard, which serves the API (facts/api7.md 1.2). */
+export const DASHBOARD_PORT = 7443;
+const PAGE_SIZE = 100;
+const MAX_PAGES = 20;
+
+/** A data plane instance as the control plane lists it. */
+export interface Instance {
+  readonly id: string;
+  readonly hostname: string;
+  readonly ip: string;
+  readonly version: string;
+  readonly status: string;
+  readonly lastHeartbeat: Date | undefined;
+}
+
+export interface GatewayGroup {
+  readonly id: string;
+  readonly shortId: string;
+}
+
+const TEXT = z.union([z.string(), z.number()]).transform(String);
+const GROUP = z.object({ id: TEXT, short_id: z.string().nullish() });
+const INSTANCE = z.object({
+  instance_id: TEXT.optional(),
+  id: TEXT.optional(),
+  hostname: z.string().nullish(),
+  ip: z.string().nullish(),
+  version: z.string().nullish(),
+  status: TEXT.nullish(),
+  last_heartbeat_time: z.union([z.string(), z.number()]).nullish(),
+});
+
+export class ControlPlane {
+  /**
+   * @param controlPlane Helm's full name: the service is `<fullname>-dashboard`
+   * @param token sent as `X-API-KEY`
+   */
+  constructor(
+    private readonly probe: Probe,
+    private readonly label: string,
+    private readonly controlPlane: string,
+    private readonly token: string,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Version as the control plane says it, without a leading `v`. @throws CouldNotLook */
+  async version(): Promise<string> {
+    const named = z.object({ version: z.string() });
+    const schema = z.union([z.object({ value: z.union([z.string(), named]) }), named]);
+    const { data } = await this.ask(schema, "GET", "/api/version");
+    const version = "version" in data ? data.version : typeof data.value === "string" ? data.value : data.value.version;
+    return version.replace(/^v/, "");
+  }
+
+  /** @throws CouldNotLook */
+  async gatewayGroups(): Promise<readonly GatewayGroup[]> {
+    const { items } = await this.list(GROUP, "/api/gateway_groups");
+    return items.map((group) => ({ id: group.id, shortId: group.short_id ?? group.id }));
+  }
+
+  /** The group with this short id. @throws CouldNotLook when there is none */
+  async gatewayGroup(shortId: string): Promise<GatewayGroup> {
+    const groups = await this.gatewayGroups();
+    const found = groups.find((group) => group.shortId === shortId || group.id === shortId);
+    if (found) return found;
+    throw new CouldNotLook(
+      `${this.label}, gateway group ${shortId}`,
+      `the control plane lists ${groups.map((group) => group.shortId).join(", ") || "no group"}`,
+      "correct the group's short id in the settings; after a restore it is the same as on A",
+    );
+  }
+
+  /** Every instance of a group, and the time on the server's clock. @throws CouldNotLook */
+  async instances(groupId: string): Promise<{ readonly instances: readonly Instance[]; readonly serverTime: Date }> {
+    const path = `/api/gateway_groups/${encodeURIComponent(groupId)}/instances`;
+    const { items, serverTime } = await this.list(INSTANCE, path);
+    const instances = items.map((item) => ({
+      id: item.instance_id ?? item.id ?? "",
+      hostname: item.hostname ?? "",
+      ip: item.ip ?? "",
+      version: (item.version ?? "").replace(/^v/, ""),
+      status: item.status ?? "",
+      lastHeartbeat: parseTime(item.last_heartbeat_time ?? undefined),
+    }));
+    return { instances, serverTime };
+  }
+
+  /**
+   * A client certificate for data planes of a group (facts/api7.md 2.1). The private key exists in this answer only.
+   * @throws CouldNotLook without any part of the answer's body: it may hold the key
+   */
+  async issueCertificate(groupId: string): Promise<ClientCertificate> {
+    const schema = z.object({
+      value: z.object({ certificate: z.string(), private_key: z.string(), ca_certificate: z.string() }),
+    });
+    const path = `/api/gateway_groups/${encodeURIComponent(groupId)}/dp_client_certificates`;
+    const { data } = await this.ask(schema, "POST", path, "{}");
+    return { certificate: data.value.certificate, privateKey: data.value.private_key, ca: data.value.ca_certificate };
+  }
+
+  /** All pages of a listing: `{list, total}`, `{value: {list, total}}` or `{value: [...]}`. */
+  private async list<T>(item: z.ZodType<T>, path: string): Promise<{ items: readonly T[]; serverTime: Date }> {
+    const page = z.object({ list: z.array(item), total: z.number().optional() });
+    const schema = z.union([page, z.object({ value: z.union([page, z.array(item)]) })]);
+    const items: T[] = [];
+    let serverTime = new Date();
+    for (let number = 1; number <= MAX_PAGES; number += 1) {
+      const answer = await this.ask(schema, "GET", `${path}?page=${number}&page_size=${PAGE_SIZE}`);
+      serverTime = answer.date ?? serverTime;
+      const data = "value" in answer.data ? answer.data.value : answer.data;
+      const found = Array.isArray(data) ? data : data.list;
+      items.push(...found);
+      const total = Array.isArray(data) ? found.length : (data.total ?? found.length);
+      if (items.length >= total || found.length === 0) return { items, serverTime };
+    }
+    throw new CouldNotLook(
+      `${this.label} ${path}`,
+      `more than ${MAX_PAGES} pages of ${PAGE_SIZE}`,
+      "remove instances that are gone from the control plane",
+    );
+  }
+
+  private async ask<T>(
+    schema: z.ZodType<T>,
+    method: "GET" | "POST",
+    path: string,
+    body?: string,
+  ): Promise<{ readonly data: T; readonly date: Date | undefined }> {
+    const target = {
+      kind: "services",
+      name: `${this.controlPlane}-dashboard`,
+      scheme: "https",
+      port: DASHBOARD_PORT,
+    } as const;
+    const headers = { "x-api-key": this.token, ...(body !== undefined && { "content-type": "application/json" }) };
+    const answer = await this.probe(target, { method, path, headers, body, signal: this.signal });
+    const subject = `${this.label} ${path.replace(/\?.*/, "")}`;
+    if (answer.status === 200 || answer.status === 201)
+      return { data: readJson(schema, answer, subject), date: answer.date };
+    // The body of a failed answer is never repeated: it may hold what it was asked for.
+    throw new CouldNotLook(
+      subject,
+      `HTTP ${answer.status} (${answer.contentType || "no content type"})`,
+      remedyOf(answer.status),
+    );
+  }
+}
+
+export interface ClientCertificate {
+  /** PEM. */
+  readonly certificate: string;
+  /** PEM. Secret. */
+  readonly privateKey: string;
+  /** PEM. */
+  readonly ca: string;
+}
+
+/** A heartbeat's time: ISO 8601, or seconds or milliseconds since 1970. */
+export function parseTime(value: string | number | undefined): Date | undefined {
+  if (value === undefined || value === "") return undefined;
+  const number = typeof value === "number" ? value : /^\d+(\.\d+)?$/.test(value) ? Number(value) : undefined;
+  // Milliseconds have thirteen digits in this century, seconds ten.
+  const date = new Date(number === undefined ? value : number > 1e11 ? number : number * 1000);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+function remedyOf(status: number): string {
+  if (status === 401 || status === 403) {
+    return "give a valid API7 token in the secret setting; A's tokens keep working on B, unless renewed after the copy";
+  }
+  if (status === 404) return "check the control plane's full name and version";
+  return "look at the dashboard's log: kubectl logs deployment/<fullname>-dashboard";
+}

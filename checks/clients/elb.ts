@@ -1,0 +1,157 @@
+import {
+  DescribeListenersCommand,
+  DescribeLoadBalancersCommand,
+  DescribeRulesCommand,
+  DescribeTargetGroupsCommand,
+  DescribeTargetHealthCommand,
+  ElasticLoadBalancingV2Client,
+  type Action,
+  type Rule,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { type WeightedRule } from "../../migration/gateRequest";
+import { awsCouldNotLook, clientOptions, isNotFound, MAX_PAGES } from "./aws";
+
+/** Load balancers as AWS sees them now. */
+
+/** What a weight-carrying rule does at this moment. */
+export interface LiveRule {
+  /** For messages: listener and priority. */
+  readonly where: string;
+  readonly targetGroups: readonly { readonly arn: string; readonly weight: number }[];
+  /** Group stickiness: a cookie that outranks the weights (facts/aws.md 1). */
+  readonly stickiness: boolean;
+  /** Types of its actions, in order: `forward`, `authenticate-oidc`, `fixed-response`. */
+  readonly actions: readonly string[];
+}
+
+export interface TargetHealth {
+  /** `ip:port`. */
+  readonly target: string;
+  /** `healthy`, `initial`, `unhealthy`, `unused`, `draining`, `unavailable`. */
+  readonly state: string;
+  readonly reason: string;
+}
+
+export class LoadBalancers {
+  private readonly client: ElasticLoadBalancingV2Client;
+
+  constructor(
+    region: string,
+    private readonly signal: AbortSignal,
+  ) {
+    this.client = new ElasticLoadBalancingV2Client(clientOptions(region));
+  }
+
+  /**
+   * The rule, found by what does not change over its life.
+   * @returns undefined when the load balancer, the listener or the rule does not exist
+   * @throws CouldNotLook
+   */
+  async rule(rule: WeightedRule): Promise<LiveRule | undefined> {
+    const subject = describeRule(rule);
+    const listenerArn = rule.listenerArn ?? (await this.listenerArn(rule, subject));
+    if (listenerArn === undefined) return undefined;
+    const live = await this.findRule(listenerArn, rule.priority, subject);
+    return live && { ...forwardOf(live), where: subject };
+  }
+
+  /** ARN of a target group that is given by ARN or name; undefined when there is none. @throws CouldNotLook */
+  async targetGroupArn(arnOrName: string): Promise<string | undefined> {
+    if (arnOrName.startsWith("arn:")) return arnOrName;
+    const answer = await this.ask("DescribeTargetGroups", `target group ${arnOrName}`, () =>
+      this.client.send(new DescribeTargetGroupsCommand({ Names: [arnOrName] }), { abortSignal: this.signal }),
+    );
+    return answer?.TargetGroups?.[0]?.TargetGroupArn;
+  }
+
+  /** Every registered target; undefined when the group does not exist. @throws CouldNotLook */
+  async targetHealth(arn: string): Promise<readonly TargetHealth[] | undefined> {
+    const answer = await this.ask("DescribeTargetHealth", `target group ${arn}`, () =>
+      this.client.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }), { abortSignal: this.signal }),
+    );
+    return (
+      answer &&
+      (answer.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth: health }) => ({
+        target: `${Target?.Id ?? "unknown"}:${Target?.Port ?? "?"}`,
+        state: health?.State ?? "unknown",
+        reason: [health?.Reason, health?.Description].filter((text) => text !== undefined).join(": "),
+      }))
+    );
+  }
+
+  private async listenerArn(rule: WeightedRule, subject: string): Promise<string | undefined> {
+    const { loadBalancerName, port } = rule;
+    if (loadBalancerName === undefined || port === undefined) return undefined;
+    const balancers = await this.ask("DescribeLoadBalancers", subject, () =>
+      this.client.send(new DescribeLoadBalancersCommand({ Names: [loadBalancerName] }), { abortSignal: this.signal }),
+    );
+    const arn = balancers?.LoadBalancers?.[0]?.LoadBalancerArn;
+    if (arn === undefined) return undefined;
+    let marker: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const input = { LoadBalancerArn: arn, ...(marker !== undefined && { Marker: marker }) };
+      const listeners = await this.ask("DescribeListeners", subject, () =>
+        this.client.send(new DescribeListenersCommand(input), { abortSignal: this.signal }),
+      );
+      const found = listeners?.Listeners?.find((listener) => listener.Port === port);
+      marker = listeners?.NextMarker;
+      if (found !== undefined || marker === undefined || marker === "") return found?.ListenerArn;
+    }
+    return undefined;
+  }
+
+  private async findRule(
+    listenerArn: string,
+    priority: number | undefined,
+    subject: string,
+  ): Promise<Rule | undefined> {
+    let marker: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const input = { ListenerArn: listenerArn, ...(marker !== undefined && { Marker: marker }) };
+      const rules = await this.ask("DescribeRules", subject, () =>
+        this.client.send(new DescribeRulesCommand(input), { abortSignal: this.signal }),
+      );
+      const found = rules?.Rules?.find((rule) =>
+        priority === undefined ? rule.IsDefault === true : rule.Priority === String(priority),
+      );
+      marker = rules?.NextMarker;
+      if (found !== undefined || marker === undefined || marker === "") return found;
+    }
+    return undefined;
+  }
+
+  /** Undefined when AWS says that the object does not exist. */
+  private async ask<T>(call: string, subject: string, request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await request();
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw awsCouldNotLook(error, `elasticloadbalancing:${call}`, subject);
+    }
+  }
+}
+
+/** For messages: which rule of which listener. */
+export function describeRule(rule: WeightedRule): string {
+  const listener = rule.listenerArn ?? `load balancer ${rule.loadBalancerName ?? "?"}, port ${rule.port ?? "?"}`;
+  const which = rule.priority === undefined ? "default action" : `rule with priority ${rule.priority}`;
+  return `${listener}, ${which} (gateway group ${rule.group})`;
+}
+
+function forwardOf(rule: Rule): Omit<LiveRule, "where"> {
+  const actions = rule.Actions ?? [];
+  const forward = actions.find((action) => action.Type === "forward");
+  return {
+    actions: actions.map((action) => action.Type ?? "unknown"),
+    targetGroups: forward ? groupsOf(forward) : [],
+    stickiness: forward?.ForwardConfig?.TargetGroupStickinessConfig?.Enabled === true,
+  };
+}
+
+/** A plain forward to one group has no weights; it gets everything. */
+function groupsOf(forward: Action): LiveRule["targetGroups"] {
+  const groups = forward.ForwardConfig?.TargetGroups ?? [];
+  if (groups.length === 0)
+    return forward.TargetGroupArn === undefined ? [] : [{ arn: forward.TargetGroupArn, weight: 1 }];
+  return groups.map((group) => ({ arn: group.TargetGroupArn ?? "unknown", weight: group.Weight ?? 1 }));
+}

@@ -1,0 +1,139 @@
+import { createRequire } from "node:module";
+import { SECRET_VARIABLES, type ClusterAccess, type MigrationScope } from "../migration/gateRequest";
+import { type MigrationRecord } from "../migration/record";
+import { type MoveKind, type Stage } from "../migration/stages";
+import type * as ControlPlaneModule from "./clients/controlPlane";
+import type * as DatabaseTargetModule from "./clients/databaseTarget";
+import type * as LoadBalancersModule from "./clients/elb";
+import type * as KubernetesModule from "./clients/kubernetes";
+import type * as ProbeModule from "./clients/probe";
+import type * as RdsModule from "./clients/rds";
+import { CouldNotLook, type CheckResult } from "./result";
+
+/** Clients are loaded at their first use: the SDKs behind them take longer to load than a rollback takes. */
+const load = createRequire(__filename);
+
+/** What a check is given: the systems, the record, the move, and how long it may take. */
+export interface CheckContext {
+  readonly scope: MigrationScope;
+  /** Ends the check: every request and query is bound to it. */
+  readonly signal: AbortSignal;
+  readonly systems: Systems;
+}
+
+/** A move as the gate sees it. */
+export interface Move {
+  readonly from: Stage | undefined;
+  readonly to: Stage;
+  readonly kind: MoveKind;
+  /** Database B is copied anew while the stage stays `restore`: everything is proved as when it was entered. */
+  readonly copiesAnew: boolean;
+  /** The gate's own run records the move; `verify` looks at it again before a rule's weights rise. */
+  readonly mode: "record" | "verify";
+  /** Shares of B in percent that the rules may hold now; empty when nothing need exist yet. */
+  readonly liveWeightsB: readonly number[];
+}
+
+export interface GateContext extends CheckContext {
+  readonly move: Move;
+  readonly record: MigrationRecord;
+  readonly soakHours: number;
+  readonly standbyHours: number;
+  readonly now: Date;
+  /** When a rise to the last recorded stage was verified last, from the file of events; undefined when it was not. */
+  readonly verifiedAt: Date | undefined;
+}
+
+/** A check of the gate: one file, and one line in the table. */
+export interface GateCheck {
+  readonly name: string;
+  /** Seconds that it may take. */
+  readonly limitSeconds: number;
+  appliesTo(move: Move): boolean;
+  run(context: GateContext): Promise<CheckResult>;
+}
+
+/** The systems of one migration. Each is opened at its first use, once; libraries are loaded then as well. */
+export class Systems {
+  private readonly opened = new Map<string, Promise<unknown>>();
+  private databaseATurn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly scope: MigrationScope,
+    private readonly signal: AbortSignal,
+    private readonly environment: NodeJS.ProcessEnv = process.env,
+  ) {}
+
+  loadBalancers(): Promise<LoadBalancersModule.LoadBalancers> {
+    return this.once("load balancers", () => {
+      const { LoadBalancers } = load("./clients/elb") as typeof LoadBalancersModule;
+      return Promise.resolve(new LoadBalancers(this.scope.region, this.signal));
+    });
+  }
+
+  cluster(which: "A" | "B"): Promise<KubernetesModule.KubernetesApi> {
+    return this.once(`cluster ${which}`, () => {
+      const { KubernetesApi } = load("./clients/kubernetes") as typeof KubernetesModule;
+      return KubernetesApi.open(`cluster ${which}`, this.access(which), this.signal);
+    });
+  }
+
+  /** The way to everything inside a cluster. */
+  async probe(which: "A" | "B"): Promise<ProbeModule.Probe> {
+    const { probeFrom } = load("./clients/probe") as typeof ProbeModule;
+    return probeFrom(await this.cluster(which));
+  }
+
+  async controlPlaneB(): Promise<ControlPlaneModule.ControlPlane> {
+    const { ControlPlane } = load("./clients/controlPlane") as typeof ControlPlaneModule;
+    const token = this.secret("controlPlaneToken", "the API7 token");
+    const probe = await this.probe("B");
+    return new ControlPlane(probe, "control plane B", this.scope.clusterB.controlPlane, token, this.signal);
+  }
+
+  /** One user of database A at a time, so that its connections stay few. */
+  async withDatabaseA<T>(use: (target: DatabaseTargetModule.DatabaseTarget) => Promise<T>): Promise<T> {
+    const { targetFromDsn } = load("./clients/databaseTarget") as typeof DatabaseTargetModule;
+    const target = targetFromDsn(
+      "database A",
+      this.secret("databaseA", "the connection string of database A"),
+      this.environment,
+    );
+    const turn = this.databaseATurn.then(() => use(target));
+    this.databaseATurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  databaseB(): Promise<DatabaseTargetModule.DatabaseTarget> {
+    return this.once("database B", () => {
+      const { databaseB } = load("./clients/rds") as typeof RdsModule;
+      return databaseB(this.scope, this.secret("databaseBPassword", "the password of database B's user"), this.signal);
+    });
+  }
+
+  private access(which: "A" | "B"): ClusterAccess {
+    return which === "A" ? this.scope.clusterA : this.scope.clusterB;
+  }
+
+  private secret(name: keyof typeof SECRET_VARIABLES, what: string): string {
+    const variable = SECRET_VARIABLES[name];
+    const value = this.environment[variable];
+    if (value !== undefined && value !== "") return value;
+    throw new CouldNotLook(
+      `environment variable ${variable}`,
+      "it is not set",
+      `hand ${what} to the command in ${variable}`,
+      { lasting: true },
+    );
+  }
+
+  private once<T>(name: string, open: () => Promise<T>): Promise<T> {
+    const before = this.opened.get(name);
+    if (before) return before as Promise<T>;
+    const opening = open();
+    this.opened.set(name, opening);
+    // What failed once may work at the next look.
+    opening.catch(() => this.opened.delete(name));
+    return opening;
+  }
+}

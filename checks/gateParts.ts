@@ -1,0 +1,95 @@
+import { type GateRequest } from "../migration/gateRequest";
+import { stateOf, type EntryDigests, type MigrationRecord } from "../migration/record";
+import { setStageCommand, shapeOf, type Stage } from "../migration/stages";
+import { Systems, type GateCheck, type GateContext, type Move } from "./context";
+import { copyDigest } from "./copyProved";
+import { recordedFingerprint, takesFingerprint } from "./freezeHeld";
+import { type GateInput, type Outcome } from "./gateInput";
+import { type JudgedMove } from "./move";
+import { overall, renderFindings, textOf, type CheckResult } from "./result";
+import { runWithin, withSignal } from "./run";
+
+/** What recording a move and verifying one have in common: running the checks, and saying why not. */
+
+/** A traffic gate ends within 30 s, start-up and writing included. */
+const TRAFFIC_GATE_SECONDS = 26;
+
+export function contextOf(
+  input: GateInput,
+  request: GateRequest,
+  record: MigrationRecord,
+  move: Move,
+  more: { readonly now: Date; readonly verifiedAt: Date | undefined; readonly signal: AbortSignal },
+): GateContext {
+  return {
+    scope: request.scope,
+    systems: new Systems(request.scope, more.signal, input.environment),
+    move,
+    record,
+    soakHours: request.soakHours,
+    standbyHours: request.standbyHours,
+    ...more,
+  };
+}
+
+/** Runs the checks that apply, all at once. */
+export async function runChecks(checks: readonly GateCheck[], context: GateContext): Promise<readonly CheckResult[]> {
+  const asked = checks.filter((check) => check.appliesTo(context.move));
+  const traffic = shapeOf(context.move.to).weightB > 0;
+  const limit = (check: GateCheck): number =>
+    traffic ? Math.min(check.limitSeconds, TRAFFIC_GATE_SECONDS) : check.limitSeconds;
+  return Promise.all(
+    asked.map((check) =>
+      runWithin(check.name, limit(check), context.signal, (signal) => check.run(withSignal(context, signal))),
+    ),
+  );
+}
+
+/** What the record keeps of the checks. */
+export function forRecord(
+  move: Move,
+  results: readonly CheckResult[],
+): { readonly checks: readonly { name: string; verdict: CheckResult["verdict"] }[]; readonly digests?: EntryDigests } {
+  const configurationA = takesFingerprint(move)
+    ? results.map(recordedFingerprint).find((digest) => digest !== undefined)
+    : undefined;
+  const copy = results.map(copyDigest).find((digest) => digest !== undefined);
+  const digests = { ...(configurationA && { configurationA }), ...(copy !== undefined && { copy }) };
+  return {
+    checks: results.map(({ check, verdict }) => ({ name: check, verdict })),
+    ...(Object.keys(digests).length > 0 && { digests }),
+  };
+}
+
+/** Findings as text, and where that leaves the migration. */
+export function refusal(move: Move, record: MigrationRecord, results: readonly CheckResult[]): string {
+  const verdict = overall(results);
+  const stays = stateOf(record)?.stage;
+  const why = verdict === "fails" ? "does not hold" : "could not be looked at";
+  return [
+    renderFindings(results.flatMap((result) => result.findings)),
+    "",
+    `Stage ${move.to} was not entered, because what it relies on ${why}; the record stays at ${stays ?? "its beginning"}.`,
+    `Nothing was changed. When it is mended, run the same update again.`,
+  ].join("\n");
+}
+
+/** The move is none that the stage table knows. */
+export function illegal(judged: Extract<JudgedMove, { allowed: false }>, to: Stage): Outcome {
+  const stderr = [
+    `NOT LEGAL  ${judged.from ?? "(new stack)"} -> ${to}`,
+    `  reason    ${judged.reason}`,
+    `  legal     ${judged.legal.join(", ")}`,
+    `  remedy    ${judged.remedy}`,
+  ];
+  return { exitCode: 1, stdout: "", stderr: stderr.join("\n") };
+}
+
+export function cannotWrite(error: unknown): string {
+  return [
+    "COULD NOT LOOK  record folder: evidence cannot be kept",
+    `  seen      ${textOf(error)}`,
+    "  expected  a folder that can be written: a step up without its evidence could not be shown later",
+    `  remedy    free space, or correct recordFolder; the way back does not need it (${setStageCommand("rollback")})`,
+  ].join("\n");
+}

@@ -1,0 +1,10 @@
+import { copyProved } from "./copyProved";
+import { type GateCheck } from "./context";
+import { freezeHeld } from "./freezeHeld";
+import { health } from "./health";
+import { liveWeights } from "./liveWeights";
+import { pinned } from "./pinning";
+import { soak } from "./soak";
+
+/** What the gate looks at. A check is one file and one line here; its `appliesTo` says for which moves it is asked. */
+export const GATE_CHECKS: readonly GateCheck[] = [liveWeights, soak, freezeHeld, copyProved, health, pinned];
