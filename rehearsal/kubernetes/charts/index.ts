@@ -1,5 +1,4 @@
 import { KubeClient } from "../../cloud/kubernetes/client";
-import { type ChartName } from "./catalogue";
 import { Helm } from "./helm/helm";
 import { type ReleaseRecord } from "./helm/storage";
 import { type Values } from "./values";
@@ -35,23 +34,4 @@ export async function installChart(installation: ChartInstallation): Promise<Rel
   const { kubeconfigPath, chart, name, namespace, values, timeoutSeconds = 120, signal } = installation;
   const client = await KubeClient.open(kubeconfigPath, undefined, signal);
   return new Helm(client, signal).install({ chart, name, namespace, values, timeoutSeconds, createNamespace: true });
-}
-
-/**
- * Installs releases one after the other, so that a data plane finds its control plane.
- * @param charts archives by chart name, as `writeCharts` answers them
- */
-export async function installReleases(
-  cluster: { readonly kubeconfigPath: string },
-  charts: Readonly<Record<ChartName, { readonly file: string }>>,
-  releases: readonly (Pick<ChartInstallation, "name" | "namespace" | "values" | "timeoutSeconds" | "signal"> & {
-    readonly chart: ChartName;
-  })[],
-): Promise<readonly ReleaseRecord[]> {
-  const installed: ReleaseRecord[] = [];
-  for (const { chart, ...release } of releases) {
-    const { kubeconfigPath } = cluster;
-    installed.push(await installChart({ ...release, kubeconfigPath, chart: charts[chart].file }));
-  }
-  return installed;
 }

@@ -42,9 +42,10 @@ export async function whatIsMissing(client: KubeClient, deployment: Deployment):
       ({ state, restartCount }) =>
         state.waiting?.reason ?? (restartCount > 0 ? `restarted ${restartCount} times` : "not ready"),
     );
-  const { availableReplicas = 0 } = deployment.status ?? {};
+  const { availableReplicas = 0, replicas = 0, updatedReplicas = 0 } = deployment.status ?? {};
+  const fresh = Math.max(0, availableReplicas - (replicas - updatedReplicas));
   const why = reasons.length === 0 ? "" : ` (${[...new Set(reasons)].join(", ")})`;
-  return `Deployment ${name}: ${availableReplicas} of ${deployment.spec.replicas ?? 1} pods are ready${why}`;
+  return `Deployment ${name}: ${fresh} of ${deployment.spec.replicas ?? 1} pods of its newest template are ready${why}`;
 }
 
 /**
