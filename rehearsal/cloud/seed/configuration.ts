@@ -149,8 +149,13 @@ export function buildConfiguration(o: {
   for (let index = 0; index < SERVICES_WITH_LONG_ROUTES; index += 1) {
     for (const kind of LONG_KINDS) routes.push(longRoute(random, services[index], kind));
   }
+  // The services that the catalogue asks for come first: they have their routes however few there are in all.
+  const asked = services.slice(0, SHARES.length);
+  for (let round = 0; round < SHAPES.length * RESOURCES.length; round += 1) {
+    for (const service of asked) routes.push(plainRoute(random, service, round));
+  }
   for (let round = 0; routes.length < o.routes; round += 1) {
-    for (const service of services) {
+    for (const service of round < SHAPES.length * RESOURCES.length ? services.slice(SHARES.length) : services) {
       if (routes.length === o.routes) break;
       routes.push(plainRoute(random, service, round));
     }

@@ -56,7 +56,14 @@ export async function readJson(request: IncomingMessage): Promise<Readonly<Recor
   return value as Readonly<Record<string, unknown>>;
 }
 
-export function listen(server: Server, address: string, port: number): Promise<void> {
+/** Longer than any caller keeps an idle connection here, so that none is closed under its feet. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** Opens a server on a loopback address. */
+export function listen(server: Server, address: string, port: number, keepAliveMs = KEEP_ALIVE_MS): Promise<void> {
+  server.keepAliveTimeout = keepAliveMs;
+  // Node measures the next request's head from the end of the last answer on, so this has to be longer.
+  server.headersTimeout = keepAliveMs + 10_000;
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address, port, backlog: 1024 }, () => {

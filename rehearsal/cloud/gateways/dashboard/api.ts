@@ -115,6 +115,7 @@ async function route(context: Context, call: Call): Promise<Answer> {
 }
 
 function failure({ log }: Context, error: unknown): Answer {
+  if (error instanceof URIError) return { status: 400, body: { message: "the path is not valid" } };
   if (error instanceof HttpError) return { status: error.status, body: { message: error.message } };
   const code = (error as { readonly code?: unknown }).code;
   // Classes 22 and 23 of PostgreSQL: the caller's values do not fit the tables.

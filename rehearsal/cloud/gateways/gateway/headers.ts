@@ -1,7 +1,7 @@
 import { type Exchange } from "./plugins/plugin";
 
 /** Headers that belong to one connection and are not passed on (RFC 9110 7.6.1); `transfer-encoding` of a request is kept, it announces a body. */
-const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "upgrade", "te", "trailer"]);
+const HOP_BY_HOP = new Set(["connection", "keep-alive", "proxy-connection", "upgrade", "te", "trailer", "expect"]);
 
 /** Headers that the gateway writes anew. */
 const REWRITTEN = new Set(["host", "x-forwarded-for", "x-real-ip"]);

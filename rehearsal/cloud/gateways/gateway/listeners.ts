@@ -88,9 +88,6 @@ export class Listeners {
   private async openProxy(server: Server, endpoint: Endpoint): Promise<void> {
     const address = listenAddress(this.pod, endpoint.host);
     if (address === undefined) return;
-    server.keepAliveTimeout = this.keepAliveMs;
-    // Node measures the next request's head from the end of the last answer on, so this has to be longer.
-    server.headersTimeout = this.keepAliveMs + 10_000;
     server.requestTimeout = 0;
     server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) =>
       this.webSockets.handle(request, socket, head),
@@ -100,7 +97,7 @@ export class Listeners {
       this.connections.add(socket);
       socket.once("close", () => this.connections.delete(socket));
     });
-    await listen(server, address, endpoint.port);
+    await listen(server, address, endpoint.port, this.keepAliveMs);
     this.traffic.push(server);
     this.log("info", `listening on ${address}:${endpoint.port}`);
   }

@@ -93,7 +93,6 @@ export class Proxy {
       route,
       remoteAddress: request.socket.remoteAddress ?? "",
       host,
-      cluster: this.pod.cluster,
       method,
       path,
       query: mark === -1 ? "" : url.slice(mark),

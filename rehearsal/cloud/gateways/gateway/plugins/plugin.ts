@@ -9,7 +9,6 @@ export interface Exchange {
   readonly remoteAddress: string;
   /** Name in the Host header, lower case, without port. */
   readonly host: string;
-  readonly cluster: string;
   method: string;
   /** Without query. */
   path: string;
