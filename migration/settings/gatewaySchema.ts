@@ -52,7 +52,8 @@ export const gatewayGroups = list(
           /** Plain environment of the gateways, for `$env://` references. Never one that overrides the pinning. */
           environment: z
             .record(form(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"), z.string({ error: () => "text" }), {
-              error: () => "an object of variables",
+              error: ({ code }) =>
+                code === "invalid_key" ? "a variable's name: letters, digits and _" : "an object of variables",
             })
             .default({}),
           /** Secret of B's namespace whose keys become environment variables. */

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as state from "@pulumi/pulumi/runtime/state";
-import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
+import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
+import { type RegisterResourceRequest, type RegisterResourceResponse, Result } from "@pulumi/pulumi/proto/resource_pb";
 
 /**
  * Runs a program without an engine and keeps what it registers: the whole request, options included, not only what
@@ -40,7 +41,12 @@ export interface Recording {
   readonly error: Error | undefined;
   /** Hooks by name. */
   readonly hooks: ReadonlyMap<string, pulumi.ResourceHook>;
+  /** What the program logged. */
+  readonly logs: readonly string[];
 }
+
+/** How the engine answers a registration: as done, as a failed call, as a failed resource, or not at all. */
+export type Answer = "done" | "error" | "failed" | "never";
 
 export interface RecordOptions {
   readonly stack?: string;
@@ -48,11 +54,16 @@ export interface RecordOptions {
   readonly config?: Readonly<Record<string, string>>;
   readonly secretKeys?: readonly string[];
   readonly preview?: boolean;
+  /** Default: `done` for all. `failed` is what `--continue-on-error` makes of a failure. */
+  readonly answer?: (type: string, name: string) => Answer;
   /** Outputs that a provider would add to the inputs. Default: `arn`, `id` and the like as `[NAME.arn]`. */
   readonly outputsOf?: (type: string, name: string) => Readonly<Record<string, unknown>>;
 }
 
 const PROJECT = "api7-migration";
+const QUIET_MS = 250;
+/** gRPC's UNKNOWN, as the engine answers when a resource failed. */
+const UNKNOWN_ERROR = 2;
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 const OUTPUT_SIGNATURE = "d0e6a833031e9bbcd3f4e8bde6ca49a4";
@@ -72,6 +83,7 @@ export async function record(
 ): Promise<Recording> {
   const resources: RecordedResource[] = [];
   const hooks = new Map<string, pulumi.ResourceHook>();
+  const logs: string[] = [];
   let outputs: Readonly<Record<string, unknown>> = {};
   let error: Error | undefined;
   const store = new internals.LocalStore();
@@ -87,24 +99,63 @@ export async function record(
       awaitStackRegistrations: () => Promise.resolve(),
       shutdown: () => undefined,
     };
+    store.settings.engine = {
+      log: (request, callback) => {
+        logs.push(request.getMessage());
+        callback(null, {});
+      },
+      setRootResource: (_request, callback) => callback(null, {}),
+    };
     const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
     const register = monitor.registerResource.bind(monitor);
+    let silent = false;
     monitor.registerResource = (request, callback) => {
       resources.push(recorded(request, urnOf(request)));
-      return register(request, callback);
+      const answer = options.answer?.(request.getType(), request.getName()) ?? "done";
+      if (answer === "never") {
+        silent = true;
+        return undefined;
+      }
+      if (answer === "error") {
+        callback(Object.assign(new Error("the resource failed"), { code: UNKNOWN_ERROR }), undefined);
+        return undefined;
+      }
+      return register(request, (failure, response) => {
+        if (answer === "failed") response?.setResult(Result.FAIL);
+        callback(failure, response);
+      });
     };
-    try {
-      outputs = (await pulumi.runtime.runInPulumiStack(async () => {
-        const returned = (await program()) ?? {};
-        outputs = (await resolved(returned)) as Readonly<Record<string, unknown>>;
-        return returned;
-      })) as Readonly<Record<string, unknown>>;
-    } catch (thrown) {
-      error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    }
-    await pulumi.runtime.disconnect();
+    const run = async (): Promise<void> => {
+      try {
+        await pulumi.runtime.runInPulumiStack(async () => {
+          const returned = (await program()) ?? {};
+          outputs = (await resolved(returned)) as Readonly<Record<string, unknown>>;
+          return returned;
+        });
+      } catch (thrown) {
+        error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      }
+      await pulumi.runtime.disconnect();
+    };
+    // Without an answer the program waits for ever: look at it once it registers nothing more.
+    await Promise.race([
+      run(),
+      quiet(
+        () => silent,
+        () => resources.length,
+      ),
+    ]);
   });
-  return { resources: resources.filter(({ type }) => type !== "pulumi:pulumi:Stack"), outputs, error, hooks };
+  return { resources: resources.filter(({ type }) => type !== "pulumi:pulumi:Stack"), outputs, error, hooks, logs };
+}
+
+/** Resolves once the program waits for an answer that never comes and has registered nothing for a while. */
+async function quiet(isSilent: () => boolean, count: () => number): Promise<void> {
+  let before = -1;
+  while (!isSilent() || count() !== before) {
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS).unref());
+  }
 }
 
 /** `aws:lb/listener:Listener`, `traffic` -> `Listener traffic` */
@@ -194,11 +245,21 @@ async function resolved(value: unknown): Promise<unknown> {
   });
 }
 
+type Callback<T> = (error: Error | null, response: T) => void;
+
 interface Monitor {
-  registerResource(request: RegisterResourceRequest, callback: unknown): unknown;
+  registerResource(request: RegisterResourceRequest, callback: Callback<RegisterResourceResponse | undefined>): unknown;
 }
 
 interface Store {
+  readonly settings: {
+    engine:
+      | {
+          log(request: LogRequest, callback: Callback<unknown>): void;
+          setRootResource(request: unknown, callback: Callback<unknown>): void;
+        }
+      | undefined;
+  };
   callbacks:
     | {
         registerResourceHook(hook: pulumi.ResourceHook): Promise<void>;

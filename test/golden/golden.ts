@@ -1,42 +1,20 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { parse } from "yaml";
 import program from "../../index";
 import { appendEntry, EMPTY_RECORD, type MigrationRecord, renderRecord } from "../../migration/record";
 import { allStages, shapeOf, type Stage, wayUp } from "../../migration/stages";
 import { labelOf, record, type RecordedResource, type Recording, SECRET, the } from "../components/recorder";
+import { configOf, PROJECT, SECRET_KEYS, SECRETS, type StackName } from "../migration/stackConfig";
+
+export { STACKS, type StackName } from "../migration/stackConfig";
 
 /** The real program under mocks, with a stack's real settings, as a text that a reviewer can read. */
-
-export const STACKS = ["staging", "prod"] as const;
-export type StackName = (typeof STACKS)[number];
 
 /** `abandon` takes two updates: the first lifts the protection of B, the second deletes its planes. */
 export type GoldenName = Stage | "abandon-second-update";
 
-const ROOT = join(__dirname, "..", "..");
-const PROJECT = "api7-migration";
-/** Stand in for what a stack file does not hold. Every text that contains one is shown as a secret. */
-const SECRETS: Readonly<Record<string, string>> = {
-  controlPlaneToken: "made-up-token",
-  databaseADsn: "postgres://reader:made-up-password-a@database-a:5432/api7ee",
-};
 const PASSWORD_B = "made-up-password-b";
+/** Every text that contains one is shown as a secret. */
 const SECRET_TEXTS = [...Object.values(SECRETS), PASSWORD_B];
-
-/** Config of a stack as the engine hands it to the program, secrets made up. */
-export function configOf(stack: StackName): Record<string, string> {
-  const file = parse(readFileSync(join(ROOT, `Pulumi.${stack}.yaml`), "utf8")) as { config: Record<string, unknown> };
-  const values = Object.entries(file.config).map(([key, value]): [string, string] => [
-    key,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
-  const secrets = Object.entries(SECRETS).map(([key, value]): [string, string] => [`${PROJECT}:${key}`, value]);
-  return Object.fromEntries([...values, ...secrets]);
-}
-
-export const SECRET_KEYS = Object.keys(SECRETS).map((key) => `${PROJECT}:${key}`);
 
 /** Every golden of a stack, in the order of the way up. */
 export function goldenNames(stack: StackName): readonly GoldenName[] {
@@ -50,7 +28,7 @@ export async function recordStage(stack: StackName, name: GoldenName): Promise<R
   return withoutStackTraces(() =>
     record(program, {
       stack,
-      config: { ...configOf(stack), [`${PROJECT}:stage`]: stage },
+      config: configOf(stack, { stage }),
       secretKeys: SECRET_KEYS,
       outputsOf: (type, resource) => {
         if (type === "pulumi:pulumi:StackReference") return { outputs: { stage: before }, secretOutputNames: [] };
