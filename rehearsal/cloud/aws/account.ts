@@ -35,6 +35,10 @@ export class Account {
     return `arn:aws:acm:${this.region}:${this.accountId}:certificate/${id}`;
   }
 
+  kmsArn(id: string): string {
+    return `arn:aws:kms:${this.region}:${this.accountId}:key/${id}`;
+  }
+
   alarmArn(name: string): string {
     return `arn:aws:cloudwatch:${this.region}:${this.accountId}:alarm:${name}`;
   }

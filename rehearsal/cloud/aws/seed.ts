@@ -162,7 +162,7 @@ async function seedLoadBalancer(
 
 async function seedDatabase(
   o: SeedOptions,
-  { rds, rdsState }: Services,
+  { account, rds, rdsState }: Services,
   subnetIds: readonly string[],
 ): Promise<World["databaseA"]> {
   const identifier = "api7-a";
@@ -178,6 +178,8 @@ async function seedDatabase(
     MasterUsername: username,
     MasterUserPassword: password,
     DBSubnetGroupName: identifier,
+    StorageEncrypted: true,
+    KmsKeyId: account.kmsArn(randomUUID()),
     MultiAZ: true,
     // Its first backup lies far back, unlike that of an instance just made.
     BackupRetentionPeriod: 0,

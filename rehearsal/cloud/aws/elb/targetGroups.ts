@@ -145,8 +145,10 @@ export function targetGroupActions(state: ElbState): TargetGroupActions {
       return state.change(() => {
         const group = state.targetGroup(input.TargetGroupArn ?? "");
         const added = (input.Targets ?? []).map((target) => parseTarget(state, group, target));
-        const kept = group.targets.filter((target) => !added.some((other) => same(target, other)));
-        state.targetGroups.set(group.arn, { ...group, targets: [...kept, ...added] });
+        const targets = [...group.targets, ...added].filter(
+          (target, index, all) => all.findIndex((other) => same(target, other)) === index,
+        );
+        state.targetGroups.set(group.arn, { ...group, targets });
         return {};
       });
     },

@@ -76,6 +76,10 @@ function refuseUnmodelled(before: Instance, input: ModifyDBInstanceMessage): voi
     );
   }
   if (port !== PORT) throw notModelled(`databases on port ${port}`, `Its servers listen on ${PORT}.`);
+  const { AllocatedStorage: storage } = input;
+  if (storage !== undefined && storage < before.settings.AllocatedStorage) {
+    refuse(`The storage cannot be reduced from ${before.settings.AllocatedStorage} to ${storage} GiB.`);
+  }
   if (subnets !== undefined && subnets !== before.subnetGroupName) {
     throw new AwsError(
       "InvalidVPCNetworkStateFault",

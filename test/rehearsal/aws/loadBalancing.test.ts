@@ -1,0 +1,369 @@
+import assert from "node:assert/strict";
+import {
+  DescribeTargetHealthCommand,
+  ElasticLoadBalancingV2Client,
+  ModifyListenerCommand,
+  ModifyRuleCommand,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { type Props } from "../../../rehearsal/providers/framework";
+import { type FakeLoadBalancer, REGION, startCloud, type TestCloud } from "./fakes";
+import { type Kept, Plugin } from "./plugin";
+
+const credentials = { accessKeyId: "AKIAREHEARSAL", secretAccessKey: "none" };
+
+describe("local AWS: load balancing", () => {
+  let test: TestCloud;
+  let plugin: Plugin;
+  let sdk: ElasticLoadBalancingV2Client;
+
+  beforeEach(async () => {
+    test = await startCloud();
+    plugin = new Plugin(test.cloud);
+    sdk = new ElasticLoadBalancingV2Client({ endpoint: test.cloud.endpoint, region: REGION, credentials });
+  });
+  afterEach(async () => {
+    sdk.destroy();
+    plugin.end();
+    await test.stop();
+  });
+
+  const group = async (name: string, more: Props = {}): Promise<Kept> =>
+    plugin.create("targetGroup", {
+      name,
+      port: 9080,
+      protocol: "HTTP",
+      targetType: "ip",
+      vpcId: test.world.vpcId,
+      ...more,
+    });
+  const split = (a: Kept, b: Kept, weightB: number, more: Props = {}): readonly Props[] => [
+    {
+      type: "forward",
+      forward: {
+        targetGroups: [
+          { arn: a.id, weight: 100 - weightB },
+          { arn: b.id, weight: weightB },
+        ],
+        stickiness: { enabled: false, duration: 1 },
+        ...more,
+      },
+    },
+  ];
+  const rule = async (actions: readonly Props[], priority = 10): Promise<Kept> =>
+    plugin.create("rule", {
+      listenerArn: test.world.listenerArn,
+      priority,
+      conditions: [{ pathPattern: { values: ["/*"] } }],
+      actions,
+    });
+  const weights = (balancer: FakeLoadBalancer, priority: number | "default" = 10): readonly number[] | undefined => {
+    const action = balancer.config.listeners[0]?.rules.find((entry) => entry.priority === priority)?.action;
+    return action?.type === "forward" ? action.forward.groups.map(({ weight }) => weight) : undefined;
+  };
+
+  it("takes every change to the load balancer's process, as a whole configuration", async () => {
+    const [a, b] = [await group("a"), await group("b", { healthCheck: { path: "/ready", port: "7085" } })];
+    assert.deepEqual(
+      test.edge.config.targetGroups.map(({ arn }) => arn),
+      [test.world.targetGroupAArn],
+    );
+    const kept = await rule(split(a, b, 5));
+    assert.deepEqual(weights(test.edge), [95, 5]);
+    assert.deepEqual(weights(test.edge, "default"), [1]);
+    const [, config] = test.edge.config.targetGroups.filter(({ arn }) => arn !== test.world.targetGroupAArn);
+    // What the program leaves out is filled in by the provider (30 s, 3) and by AWS (5 s, 200).
+    assert.deepEqual(config?.healthCheck, {
+      protocol: "HTTP",
+      path: "/ready",
+      port: 7085,
+      intervalSeconds: 30,
+      timeoutSeconds: 5,
+      healthyThreshold: 3,
+      unhealthyThreshold: 3,
+      matcher: "200",
+    });
+    assert.equal(config.deregistrationDelaySeconds, 300);
+    const changes = test.edge.configs.length;
+    await plugin.update(kept, { actions: split(a, b, 25) });
+    assert.deepEqual(weights(test.edge), [75, 25]);
+    assert.equal(test.edge.configs.length, changes + 1);
+  });
+
+  it("has targets in the configuration while they are registered, and refuses ones outside of the VPC", async () => {
+    const arn = test.world.targetGroupAArn;
+    const pod = { id: `${test.network}.10.5`, port: 9080 };
+    await test.cloud.registerTargets(arn, [pod, pod]);
+    assert.deepEqual(test.edge.config.targetGroups[0]?.targets, [pod]);
+    await test.cloud.deregisterTargets(arn, [pod]);
+    await test.cloud.deregisterTargets(arn, [pod]);
+    assert.deepEqual(test.edge.config.targetGroups[0]?.targets, []);
+    await assert.rejects(test.cloud.registerTargets(arn, [{ id: "10.0.0.1", port: 1 }]), /api error InvalidTarget/);
+    await assert.rejects(test.cloud.registerTargets("arn", []), /api error TargetGroupNotFound/);
+  });
+
+  it("reports health as the load balancer sees it, and unused targets without it", async () => {
+    const target = { id: `${test.network}.20.5`, port: 9080 };
+    const b = await group("b");
+    await test.cloud.registerTargets(b.id, [target]);
+    const unused = await test.cloud.describeTargets(b.id);
+    assert.deepEqual(unused, [{ ...target, state: "unused", reason: "Target.NotInUse" }]);
+    await rule(split({ ...b, id: test.world.targetGroupAArn }, b, 0));
+    const reason = "Target.FailedHealthChecks";
+    test.edge.states = { [b.id]: [{ ...target, state: "unhealthy", reason }] };
+    const { TargetHealthDescriptions } = await sdk.send(new DescribeTargetHealthCommand({ TargetGroupArn: b.id }));
+    assert.deepEqual(TargetHealthDescriptions, [
+      {
+        Target: { Id: target.id, Port: target.port },
+        HealthCheckPort: "9080",
+        TargetHealth: { State: "unhealthy", Reason: reason, Description: reason },
+      },
+    ]);
+  });
+
+  it("shows weights set by hand in a refresh, in the program's own form", async () => {
+    const [a, b] = [await group("a"), await group("b")];
+    const kept = await rule(split(a, b, 5));
+    assert.deepEqual((await plugin.read(kept))?.inputs, kept.inputs);
+    const tuples = [
+      { TargetGroupArn: b.id, Weight: 50 },
+      { TargetGroupArn: a.id, Weight: 50 },
+    ];
+    const Actions = [{ Type: "forward" as const, ForwardConfig: { TargetGroups: tuples } }];
+    await sdk.send(new ModifyRuleCommand({ RuleArn: kept.id, Actions }));
+    assert.deepEqual(weights(test.edge), [50, 50]);
+    const live = await plugin.read(kept);
+    assert.deepEqual(live?.inputs, { ...kept.inputs, actions: split(a, b, 50) });
+  });
+
+  it("shows a listener's default action set by hand, and a group added by hand", async () => {
+    const [a, b, c] = [await group("a"), await group("b"), await group("c")];
+    const balancer = await plugin.create("loadBalancer", { name: "own", subnets: [...test.world.subnetIds] });
+    const kept = await plugin.create("listener", {
+      loadBalancerArn: balancer.id,
+      port: 8080,
+      defaultActions: split(a, b, 0),
+    });
+    const TargetGroups = [c, b, a].map(({ id }, index) => ({ TargetGroupArn: id, Weight: index + 1 }));
+    const DefaultActions = [{ Type: "forward" as const, ForwardConfig: { TargetGroups } }];
+    await sdk.send(new ModifyListenerCommand({ ListenerArn: kept.id, DefaultActions }));
+    const live = await plugin.read(kept);
+    const [action] = live?.inputs["defaultActions"] as { readonly forward: { readonly targetGroups: unknown } }[];
+    assert.deepEqual(action?.forward.targetGroups, [
+      { arn: a.id, weight: 3 },
+      { arn: b.id, weight: 2 },
+      { arn: c.id, weight: 1 },
+    ]);
+  });
+
+  it("gives each load balancer a process and an address of its own, and takes both back", async () => {
+    const { world } = test;
+    const balancer = await plugin.create("loadBalancer", { subnets: [...world.subnetIds], idleTimeout: 90 }, "edge");
+    assert.match(String(balancer.outputs["name"]), /^edge-[0-9a-f]{7}$/);
+    assert.equal(balancer.outputs["dnsName"], `${test.network}.2.1`);
+    const [, own] = test.balancers;
+    assert.equal(own?.config.address, `${test.network}.2.1`);
+    assert.equal(own.config.idleTimeoutSeconds, 90);
+    const fixedResponse = { contentType: "text/plain", statusCode: "503", messageBody: "closed" };
+    await plugin.create("listener", {
+      loadBalancerArn: balancer.id,
+      port: 8443,
+      protocol: "HTTPS",
+      certificateArn: world.certificateArn,
+      defaultActions: [{ type: "fixed-response", fixedResponse }],
+    });
+    assert.deepEqual(own.config.listeners[0]?.rules[0]?.action, {
+      type: "fixed-response",
+      statusCode: 503,
+      body: "closed",
+      contentType: "text/plain",
+    });
+    const guarded = await plugin.update(balancer, { enableDeletionProtection: true });
+    await assert.rejects(plugin.delete(guarded), /api error OperationNotPermitted: .*deletion protection is enabled/);
+    await plugin.delete(await plugin.update(guarded, { enableDeletionProtection: false }));
+    assert.equal(own.stopped, true);
+    assert.equal(await plugin.read(balancer), undefined);
+  });
+
+  it("changes nothing when a load balancer refuses its configuration", async () => {
+    const [a, b] = [await group("a"), await group("b")];
+    const kept = await rule(split(a, b, 5));
+    test.edge.refuse = "address in use";
+    await assert.rejects(plugin.update(kept, { actions: split(a, b, 25) }), /address in use/);
+    test.edge.refuse = undefined;
+    assert.deepEqual((await plugin.read(kept))?.inputs, kept.inputs);
+    await plugin.update(kept, { actions: split(a, b, 25) });
+    assert.deepEqual(weights(test.edge), [75, 25]);
+  });
+
+  it("moves a rule's priority in place", async () => {
+    const [a, b] = [await group("a"), await group("b")];
+    const kept = await rule(split(a, b, 5));
+    await plugin.update(kept, { priority: 20 });
+    assert.deepEqual(weights(test.edge, 20), [95, 5]);
+    assert.equal(weights(test.edge, 10), undefined);
+  });
+
+  it("takes the priority after the highest where none is given", async () => {
+    const [a, b] = [await group("a"), await group("b")];
+    await rule(split(a, b, 5), 41);
+    const { listenerArn } = test.world;
+    const conditions = [{ hostHeader: { values: ["b.example"] } }];
+    const kept = await plugin.create("rule", { listenerArn, conditions, actions: split(a, b, 0) });
+    assert.equal(kept.outputs["priority"], 42);
+  });
+
+  it("puts the provider's default tags on everything, and keeps them out of the inputs", async () => {
+    plugin.config = { region: REGION, defaultTags: { tags: { team: "edge", cost: "1" } } };
+    const kept = await group("a", { tags: { cost: "2", own: "x" } });
+    assert.deepEqual(kept.outputs["tagsAll"], { team: "edge", cost: "2", own: "x" });
+    assert.deepEqual((await plugin.read(kept))?.inputs, kept.inputs);
+  });
+
+  describe("refuses as AWS does:", () => {
+    const refused: Readonly<Record<string, readonly [RegExp, () => Promise<unknown>]>> = {
+      "a second group of a name": [
+        /creating ELBv2 Target Group \(a\): operation error Elastic Load Balancing v2: CreateTargetGroup, https response error StatusCode: 400, RequestID: [0-9a-f-]{36}, api error DuplicateTargetGroupName/,
+        async () => [await group("a"), await group("a")],
+      ],
+      "a group in an unknown VPC": [/api error ValidationError: .*vpc-0/, async () => group("a", { vpcId: "vpc-0" })],
+      "a second load balancer of a name": [
+        /api error DuplicateLoadBalancerName/,
+        async () => plugin.create("loadBalancer", { name: "api7-edge", subnets: [...test.world.subnetIds] }),
+      ],
+      "a load balancer in one zone": [
+        /api error SubnetNotFound/,
+        async () => plugin.create("loadBalancer", { name: "x", subnets: ["subnet-1", "subnet-2"] }),
+      ],
+      "an unknown security group": [
+        /api error InvalidSecurityGroup/,
+        async () =>
+          plugin.create("loadBalancer", { name: "x", subnets: [...test.world.subnetIds], securityGroups: ["sg-1"] }),
+      ],
+      "deleting a group in use": [
+        /deleting ELBv2 Target Group .*api error ResourceInUse: .*currently in use by a listener or a rule/,
+        async () => {
+          const [a, b] = [await group("a"), await group("b")];
+          await rule(split(a, b, 0));
+          await plugin.delete(b);
+        },
+      ],
+      "a group of another load balancer": [
+        /api error TargetGroupAssociationLimit/,
+        async () => {
+          const [a, b] = [await group("a"), await group("b")];
+          await rule(split(a, b, 0));
+          const balancer = await plugin.create("loadBalancer", { name: "x", subnets: [...test.world.subnetIds] });
+          const defaultActions = split(a, b, 0);
+          await plugin.create("listener", { loadBalancerArn: balancer.id, port: 80, defaultActions });
+        },
+      ],
+      "an unknown group": [
+        /creating ELBv2 Listener Rule: .*api error TargetGroupNotFound/,
+        async () => {
+          const b = await group("b");
+          await rule(split({ ...b, id: b.id.replace("/b/", "/c/") }, b, 0));
+        },
+      ],
+      "a taken priority": [
+        /api error PriorityInUse: Priority '10' is currently in use/,
+        async () => {
+          const [a, b] = [await group("a"), await group("b")];
+          await rule(split(a, b, 0));
+          await rule(split(a, b, 0));
+        },
+      ],
+      "a taken port": [
+        /creating ELBv2 Listener \(.*api error DuplicateListener/,
+        async () =>
+          plugin.create("listener", {
+            loadBalancerArn: test.world.loadBalancerArn,
+            port: 8080,
+            defaultActions: split(await group("a"), await group("b"), 0),
+          }),
+      ],
+      "an unknown certificate": [
+        /api error CertificateNotFound/,
+        async () =>
+          plugin.create("listener", {
+            loadBalancerArn: test.world.loadBalancerArn,
+            port: 8443,
+            protocol: "HTTPS",
+            certificateArn: test.world.certificateArn.slice(0, -1),
+            defaultActions: split(await group("a"), await group("b"), 0),
+          }),
+      ],
+      "several groups, one with target stickiness, without group stickiness": [
+        /api error InvalidConfigurationRequest: You must enable group stickiness/,
+        async () => {
+          const a = await group("a", { stickiness: { type: "lb_cookie", enabled: true } });
+          await rule(split(a, await group("b"), 0));
+        },
+      ],
+      "target stickiness in a rule without group stickiness": [
+        /modifying ELBv2 Target Group .* attributes: .*InvalidConfigurationRequest/,
+        async () => {
+          const [a, b] = [await group("a"), await group("b")];
+          await rule(split(a, b, 0));
+          await plugin.update(a, { stickiness: { type: "lb_cookie", enabled: true } });
+        },
+      ],
+      "deleting a security group in use": [
+        /deleting Security Group .*api error DependencyViolation: .*load balancer x/,
+        async () => {
+          const own = await plugin.create("securityGroup", { vpcId: test.world.vpcId });
+          const subnets = [...test.world.subnetIds];
+          await plugin.create("loadBalancer", { name: "x", subnets, securityGroups: [own.id] });
+          await plugin.delete(own);
+        },
+      ],
+      "deleting a security group that a rule refers to": [
+        /api error DependencyViolation: .*rule of security group/,
+        async () => {
+          const { vpcId, loadBalancerSecurityGroupId: securityGroupId } = test.world;
+          const own = await plugin.create("securityGroup", { vpcId });
+          const ports = { ipProtocol: "tcp", fromPort: 1, toPort: 1 };
+          await plugin.create("ingressRule", { securityGroupId, referencedSecurityGroupId: own.id, ...ports });
+          await plugin.delete(own);
+        },
+      ],
+      "the same rule of a security group twice": [
+        /api error InvalidPermission\.Duplicate/,
+        async () => {
+          const { loadBalancerSecurityGroupId: securityGroupId } = test.world;
+          const inputs = { securityGroupId, cidrIpv4: "10.0.0.0/8", ipProtocol: "tcp", fromPort: 1, toPort: 1 };
+          await plugin.create("ingressRule", { ...inputs, description: "one" });
+          await plugin.create("ingressRule", { ...inputs, description: "two" });
+        },
+      ],
+      "a changed kind of source": [
+        /api error InvalidParameterValue: The source type/,
+        async () => {
+          const { loadBalancerSecurityGroupId: securityGroupId } = test.world;
+          const kept = await plugin.create("egressRule", { securityGroupId, cidrIpv4: "10.0.0.0/8", ipProtocol: "-1" });
+          const { cidrIpv4: _, ...inputs } = kept.inputs;
+          await plugin.update({ ...kept, inputs }, { referencedSecurityGroupId: securityGroupId });
+        },
+      ],
+      "an alarm of a name that is there": [
+        /CloudWatch metric alarm "x" already exists/,
+        async () => {
+          const alarm = {
+            name: "x",
+            comparisonOperator: "LessThanThreshold",
+            evaluationPeriods: 1,
+            metricName: "m",
+            namespace: "n",
+            period: 60,
+            statistic: "Sum",
+            threshold: 1,
+          };
+          await plugin.create("alarm", alarm);
+          await plugin.create("alarm", alarm);
+        },
+      ],
+    };
+    for (const [what, [message, run]] of Object.entries(refused)) {
+      it(what, async () => assert.rejects(run(), { message }));
+    }
+  });
+});
