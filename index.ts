@@ -7,6 +7,7 @@ import { DashboardAccess } from "./components/dashboardAccess";
 import { DatabaseB } from "./components/databaseB";
 import { DataPlane } from "./components/dataPlane";
 import { DataPlaneA } from "./components/dataPlaneA";
+import { frameless } from "./components/failure";
 import { hostOfThisRun } from "./components/host";
 import { shapeOfThisRun } from "./components/abandon";
 import { Monitoring } from "./components/monitoring";
@@ -22,6 +23,14 @@ import { type ListenerSettings, type Settings } from "./migration/settings";
 
 /** The program: what the stage of this stack means, in the order of the migration guide. */
 async function program(): Promise<Record<string, unknown>> {
+  try {
+    return await programOfThisStack();
+  } catch (error) {
+    throw frameless(error);
+  }
+}
+
+async function programOfThisStack(): Promise<Record<string, unknown>> {
   const outcome = settingsOfThisStack();
   if (outcome.kind === "settings") return migrate(outcome.settings);
   // At `rollback` a mistake elsewhere in the settings does not hold the listener; the run still ends as a failure.
@@ -99,6 +108,9 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
     weights: { a: 100 - shape.weightB, b: shape.weightB },
     wayBack: wayBack(split, gate, settings.region),
     record: gate.record,
+    ...(database === undefined
+      ? {}
+      : { databaseBIdentifier: database.identifier, databaseProof: database.proved.stdout }),
     ...(shape.controlPlaneB ? { dpManagerAddress: dpManagerAddressB(clusterB.namespace) } : {}),
     ...(split.dnsName === undefined ? {} : { loadBalancerDnsName: split.dnsName }),
   };
