@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client } from "pg";
 import { prepareGateways } from "../../rehearsal/cloud/gateways";
 import { PostgresServers, type PostgresServer } from "../../rehearsal/cloud/postgres";
 import { seedDatabase, type Seeded } from "../../rehearsal/cloud/seed";
@@ -151,4 +152,15 @@ export class GatewayWorld {
 
 export function dsnOf(server: PostgresServer): string {
   return `postgres://${MASTER.masterUsername}:${MASTER.masterPassword}@${server.address}:${server.port}/${MASTER.databaseName}`;
+}
+
+/** Rows of one statement, as the master user. */
+export async function query(server: PostgresServer, text: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new Client({ connectionString: dsnOf(server) });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
 }
