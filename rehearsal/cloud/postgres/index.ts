@@ -21,6 +21,7 @@ const MASTER_MEMBERSHIPS = ["pg_monitor", "pg_signal_backend", "pg_checkpoint"] 
  */
 export class PostgresServers {
   private readonly home: string;
+  private readonly isElsewhere: boolean;
   private readonly log: (line: string) => void;
   private readonly servers = new Map<string, PostgresServer>();
   private authority: Promise<KeyPair> | undefined;
@@ -32,7 +33,8 @@ export class PostgresServers {
   constructor(o: { readonly home: string; readonly log?: (line: string) => void }) {
     this.log = o.log ?? (() => undefined);
     this.home = reachableFolder(o.home, serverUser());
-    if (this.home !== o.home) this.log(`postgres: ${o.home} is closed to the server account, using ${this.home}`);
+    this.isElsewhere = this.home !== o.home;
+    if (this.isElsewhere) this.log(`postgres: ${o.home} is closed to the server account, using ${this.home}`);
     process.once("exit", this.onExit);
   }
 
@@ -95,10 +97,11 @@ export class PostgresServers {
     });
   }
 
-  /** Stops all servers. Their files stay. */
+  /** Stops all servers. Their files stay, unless they had to be put outside of `home`, where nobody would look for them. */
   async stopAll(): Promise<void> {
     process.removeListener("exit", this.onExit);
     await Promise.all([...this.servers.values()].map((server) => server.stop()));
+    if (this.isElsewhere) await rm(this.home, { recursive: true, force: true });
   }
 
   /** The certificate, PEM, that vouches for the servers' own: what RDS publishes as its bundle. */
