@@ -23,7 +23,8 @@ const DATA_PLANE = z.strictObject({
   targetGroup: NAME,
 });
 
-const CLUSTER = z.strictObject({
+/** How to reach one cluster. */
+export const CLUSTER = z.strictObject({
   kubeconfig: NAME,
   context: NAME.optional(),
   namespace: NAME,
