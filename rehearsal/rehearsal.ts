@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import program = require("../index");
 import { type Stage, shapeOf } from "../migration/stages";
 import { Clouds, type World } from "./cloud";
-import { Load, Upstream } from "./cloud/traffic";
+import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
 import { cacheFolder, ensureEngine, localEngineEnvironment } from "./engine";
 import { carriesWeights, isGate, unexpectedChanges } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
@@ -47,13 +47,14 @@ export class Rehearsal {
   rollback: RollbackSummary | null = null;
   /** What the proof of the copy said, once database B was restored. */
   database: DatabaseSummary | null = null;
+  private ended: LoadSnapshot | undefined;
 
   private constructor(
     readonly options: RehearsalOptions,
     readonly home: string,
     readonly clouds: Clouds,
     readonly world: World,
-    readonly load: Load,
+    private readonly load: Load,
     readonly stack: MigrationStack,
     private readonly closers: readonly (() => Promise<void>)[],
   ) {}
@@ -120,9 +121,20 @@ export class Rehearsal {
     for (const close of this.closers) await close();
   }
 
+  /** What the load has counted up to now, or in all once it has ended. */
+  async loadSnapshot(): Promise<LoadSnapshot> {
+    return this.ended ?? this.load.snapshot();
+  }
+
+  /** Stops sending, waits for the last answers, and returns everything that the load counted. */
+  async endLoad(): Promise<LoadSnapshot> {
+    this.ended ??= await this.load.stop();
+    return this.ended;
+  }
+
   /** What load and load balancer have counted up to now. */
   async count(): Promise<Count> {
-    const [load, balancer] = await Promise.all([this.load.snapshot(), this.clouds.call("loadBalancerState")]);
+    const [load, balancer] = await Promise.all([this.loadSnapshot(), this.clouds.call("loadBalancerState")]);
     return count(load, balancer, [this.world.loadBalancer.targetGroupAArn]);
   }
 

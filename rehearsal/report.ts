@@ -8,7 +8,7 @@ import { type StageSummary, type Summary } from "./summary";
 
 /** Writes `report.html`, one file that needs nothing else, and returns its path. */
 export async function writeReport(folder: string, summary: Summary, rehearsal: Rehearsal): Promise<string> {
-  const load = await rehearsal.load.snapshot();
+  const load = await rehearsal.loadSnapshot();
   const chart = await trafficChart(load.perSecond, rehearsal.weightChanges);
   const latency = (["a", "b"] as const)
     .map((cluster) => {

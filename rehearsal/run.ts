@@ -80,7 +80,7 @@ async function summarize(
   rehearsal: Rehearsal | undefined,
   failure: Error | undefined,
 ): Promise<Summary> {
-  const load = await rehearsal?.load.snapshot();
+  const load = await rehearsal?.loadSnapshot();
   return {
     scenario: scenario.name,
     ok: failure === undefined,

@@ -39,7 +39,7 @@ export function everyRequestAnswered(): Step {
     title: "every request sent was answered",
     async run(rehearsal, say) {
       await enoughRequests(rehearsal, say);
-      const load = await rehearsal.load.stop();
+      const load = await rehearsal.endLoad();
       const { scheduled, sent, answered, failed } = load;
       say(`${scheduled} scheduled, ${sent} sent, ${answered} answered, ${failed} failed`);
       const first = load.failures[0];
@@ -63,7 +63,7 @@ export function everyRequestAnswered(): Step {
 
 async function enoughRequests(rehearsal: Rehearsal, say: (line: string) => void): Promise<void> {
   const wanted = (REQUESTS_AT_DEFAULT_RATE * rehearsal.options.ratePerSecond) / DEFAULT_RATE;
-  const { sent } = await rehearsal.load.snapshot();
+  const { sent } = await rehearsal.loadSnapshot();
   if (sent >= wanted) return;
   const seconds = Math.ceil((wanted - sent) / rehearsal.options.ratePerSecond);
   say(`${sent} requests so far, ${seconds} s more to ${wanted}`);
