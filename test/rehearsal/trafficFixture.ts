@@ -15,6 +15,7 @@ import {
   LoadBalancerProcess,
   type RuleConfig,
   type TargetGroupConfig,
+  type TargetGroupCounters,
 } from "../../rehearsal/cloud/loadBalancer";
 
 /** Test files run in one process, one after the other: one network for all of them, away from those of other runs. */
@@ -97,6 +98,20 @@ export async function startTarget(
     server.listen(PORT, address, () => resolve());
   });
   return target;
+}
+
+/** A target that answers its name; a request for `/wait` is answered when the test says `finish`. */
+export async function startNamed(name: string): Promise<TestTarget & { readonly finish: () => void }> {
+  const waiting: (() => void)[] = [];
+  const target = await startTarget((request, response) => {
+    const answer = (): void => void response.end(name);
+    if (request.url === "/wait") {
+      waiting.push(answer);
+    } else {
+      answer();
+    }
+  });
+  return Object.assign(target, { finish: () => waiting.splice(0).forEach((answer) => answer()) });
 }
 
 /** A gateway of one cluster: passes everything on to the upstream, and says which cluster it is. */
@@ -227,6 +242,35 @@ export class TestBalancer {
     });
     return config.address;
   }
+
+  /** The states of a group's targets, in order. */
+  async states(arn: string): Promise<string> {
+    return ((await this.process.state()).targets[arn] ?? []).map(({ state }) => state).join(" ");
+  }
+
+  async counters(arn: string): Promise<TargetGroupCounters> {
+    const found = (await this.process.state()).counters[arn];
+    if (found === undefined) {
+      throw new Error(`no counters of ${arn}`);
+    }
+    return found;
+  }
+}
+
+/** Asks `count` times, eight at once, and counts the bodies of the 200s and the other statuses. */
+export async function askMany(address: string, count: number): Promise<Record<string, number>> {
+  const answers: Record<string, number> = {};
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const { status, body } = await ask(address);
+      const key = status === 200 ? body : String(status);
+      answers[key] = (answers[key] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  return answers;
 }
 
 export interface Answer {

@@ -28,6 +28,9 @@ interface Pending {
 /** How long a child may take to end by itself once its channel is closed, before it is killed. */
 const STOP_GRACE_MS = 3_000;
 
+/** How long the end of a child whose channel is broken is waited for. */
+const BROKEN_CHANNEL_MS = 1_000;
+
 /**
  * The parent's side of a child process that answers questions over its IPC channel. The child ends with its parent: it
  * watches the channel, which the operating system closes even when the parent is killed.
@@ -105,8 +108,13 @@ export class ChildProcess<M extends Methods> {
     return new Promise((resolve, reject) => {
       this.#pending.set(question.id, { resolve, reject });
       this.#process.send(question, (error) => {
-        if (error !== null && this.#pending.delete(question.id)) {
-          reject(new Error(`${this.#name}: ${method} could not be asked: ${error.message}`));
+        if (error !== null) {
+          // A broken channel is the first sign of a child that has ended; how it ended is the better message.
+          setTimeout(() => {
+            if (this.#pending.delete(question.id)) {
+              reject(new Error(`${this.#name}: ${method} could not be asked: ${error.message}`));
+            }
+          }, BROKEN_CHANNEL_MS);
         }
       });
     });

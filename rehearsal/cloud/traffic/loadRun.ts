@@ -152,11 +152,12 @@ export class LoadRun {
   }
 
   #loop(ratePerSecond: number, kind: Kind, send: (sample: TrafficSample) => void): OpenLoop {
+    const { maxSeconds } = this.#options;
     if (ratePerSecond === 0) {
-      return new OpenLoop(0, () => undefined);
+      return new OpenLoop(0, maxSeconds, () => undefined);
     }
     const next = this.#chooser(kind);
-    return new OpenLoop(ratePerSecond, (latenessMs) => {
+    return new OpenLoop(ratePerSecond, maxSeconds, (latenessMs) => {
       this.#tally.late(latenessMs);
       send(next());
     });
