@@ -113,7 +113,7 @@ export function checkValues(
       return fitsAnywhere(value) ? [] : checkLeaf(path, known[path], value);
     }
     if (!paths.some((one) => one.startsWith(`${path}.`))) {
-      const close = nearest(path, paths);
+      const close = nearest(path, withSections(paths));
       const hint = close === undefined ? "" : ` Did you mean ${close}?`;
       return [{ path, reason: `The chart knows no value ${path}.${hint}` }];
     }
@@ -124,6 +124,15 @@ export function checkValues(
       ? checkValues(known, value, fitsAnywhere, [...prefix, key])
       : [{ path, reason: `The chart expects a map at ${path}, and got ${kindOf(value)}.` }];
   });
+}
+
+/** Paths and the maps that they lie in: `a.b.c` gives `a`, `a.b` and `a.b.c`. */
+function withSections(paths: readonly string[]): readonly string[] {
+  const all = paths.flatMap((path) => {
+    const parts = path.split(".");
+    return parts.map((_, index) => parts.slice(0, index + 1).join("."));
+  });
+  return [...new Set(all)];
 }
 
 function checkLeaf(path: string, fallback: unknown, value: unknown): readonly ValueFinding[] {
