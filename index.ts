@@ -18,7 +18,7 @@ import { StageGate } from "./components/stageGate";
 import { TrafficSplit } from "./components/trafficSplit";
 import { registered, wayBack } from "./components/wayBack";
 import { dpManagerAddressB } from "./migration/names";
-import { gateRequestOf, scopeOf } from "./migration/scope";
+import { gateRequestOf, scopeOf, wayBackRequestOf } from "./migration/scope";
 import { type ListenerSettings, type Settings } from "./migration/settings";
 
 /** The program: what the stage of this stack means, in the order of the migration guide. */
@@ -42,12 +42,10 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const { stage, gatewayGroups, clusterA, clusterB } = settings;
   const host = hostOfThisRun(__dirname);
 
-  const password = new RandomPassword("database-b-password", { length: 32, special: false });
-  const secrets = {
-    databaseADsn: pulumi.secret(settings.databaseADsn),
-    databaseBPassword: password.result,
-    controlPlaneToken: pulumi.secret(settings.controlPlaneToken),
-  };
+  const databaseADsn = pulumi.secret(settings.databaseADsn);
+  const databaseBPassword = newPassword().result;
+  const controlPlaneToken = pulumi.secret(settings.controlPlaneToken);
+  const secrets = { databaseADsn, databaseBPassword, controlPlaneToken };
   const gate = new StageGate("gate", { request: gateRequestOf(settings), secrets, host });
 
   // On the way up nothing is declared before the gate passed; on the way back the listener waits for nothing.
@@ -69,9 +67,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
 
   // Step 2: database B, restored and proved.
   const database =
-    shape.databaseB === "none"
-      ? undefined
-      : new DatabaseB("database-b", { settings, securityGroupId, password: password.result, secrets });
+    shape.databaseB === "none" ? undefined : new DatabaseB("database-b", { settings, securityGroupId, secrets });
 
   // Step 3: control plane B, and the data planes that can only be pinned to it.
   if (database !== undefined && shape.controlPlaneB) {
@@ -92,12 +88,12 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
         host,
         controlPlane,
         targetGroup,
-        secrets,
+        controlPlaneToken,
       });
     });
     proof(
       "cluster-b-healthy",
-      { name: "health", request: scopeOf(settings), secrets, needs: ["databaseBPassword", "controlPlaneToken"] },
+      { name: "health", request: scopeOf(settings), secrets: { databaseBPassword, controlPlaneToken } },
       { dependsOn: dataPlanes.flatMap(({ ready }) => [...ready]) },
     );
   }
@@ -116,11 +112,19 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   };
 }
 
-/** The listener alone. Waits until it was registered: an error right away would end the run before. */
+/** The listener and the record alone. Waits for both: an error right away would end the run before. */
 async function onlyWayBack(settings: ListenerSettings): Promise<void> {
+  const secrets = { databaseBPassword: newPassword().result };
+  const gate = new StageGate("gate", { request: wayBackRequestOf(settings), secrets, host: hostOfThisRun(__dirname) });
   const { loadBalancerSecurityGroups: securityGroups } = new TrafficNetwork("network", settings);
-  const split = new TrafficSplit("traffic", { settings, securityGroups, gate: undefined });
+  const split = new TrafficSplit("traffic", { settings, securityGroups, gate });
   await registered(split.groups.map(({ carrier }) => carrier));
+  await gate.passed();
+}
+
+/** Password that database B's master user gets after the restore. Letters and digits: it travels in a connection string. */
+function newPassword(): RandomPassword {
+  return new RandomPassword("database-b-password", { length: 32, special: false });
 }
 
 function clusterProvider(cluster: Settings["clusterA" | "clusterB"]): ConstructorParameters<typeof Provider>[1] {

@@ -33,6 +33,7 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
     super("api7-migration:components:ConfigurationFreeze", name, {}, options);
     this.args = args;
     const { settings } = args;
+    const { databaseADsn, controlPlaneToken } = args.secrets;
     const { clusterA, gatewayGroups, stage } = settings;
     const { clusterA: state } = shapeOf(stage);
     const { mode } = clusterA.freeze;
@@ -82,8 +83,7 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
         {
           name: "freeze",
           request: scopeOf(settings),
-          secrets: args.secrets,
-          needs: ["databaseADsn", "controlPlaneToken"],
+          secrets: { databaseADsn, controlPlaneToken },
         },
         {
           parent: this,

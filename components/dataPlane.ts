@@ -10,7 +10,6 @@ import { pinnedChart } from "./chart";
 import { type ControlPlane } from "./controlPlane";
 import { type Host } from "./host";
 import { operation } from "./proof";
-import { type CommandSecrets } from "./secrets";
 
 export interface DataPlaneArgs {
   readonly settings: Settings;
@@ -20,7 +19,8 @@ export interface DataPlaneArgs {
   readonly controlPlane: ControlPlane;
   /** ARN of B's target group of this gateway group. */
   readonly targetGroup: pulumi.Input<string>;
-  readonly secrets: CommandSecrets;
+  /** Secret. API7 token that the client certificate is issued with. */
+  readonly controlPlaneToken: pulumi.Input<string>;
 }
 
 /** Files of the Secret that holds the client certificate, as API7's own installation script names them. */
@@ -58,8 +58,7 @@ export class DataPlane extends pulumi.ComponentResource {
       {
         name: "issueDataPlaneCertificate",
         request: { cluster: scopeOf(settings).clusterB, group: group.shortId, secretName },
-        secrets: args.secrets,
-        needs: ["controlPlaneToken"],
+        secrets: { controlPlaneToken: args.controlPlaneToken },
       },
       { parent: this, dependsOn: [...controlPlane.ready] },
     );

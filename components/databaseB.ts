@@ -12,8 +12,7 @@ import { type CommandSecrets } from "./secrets";
 export interface DatabaseBArgs {
   readonly settings: Settings;
   readonly securityGroupId: pulumi.Input<string>;
-  /** Password that the master user gets after the restore. */
-  readonly password: pulumi.Input<string>;
+  /** `databaseBPassword` is what the master user gets after the restore. */
   readonly secrets: CommandSecrets;
 }
 
@@ -34,6 +33,7 @@ export class DatabaseB extends pulumi.ComponentResource {
   constructor(name: string, args: DatabaseBArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DatabaseB", name, {}, options);
     const { settings } = args;
+    const { databaseADsn, databaseBPassword } = args.secrets;
     const { databaseB, clusterA, network, tags, stage } = settings;
     const { protectB: protect } = shapeOf(stage);
     const child = { parent: this };
@@ -90,7 +90,7 @@ export class DatabaseB extends pulumi.ComponentResource {
         maintenanceWindow: databaseB.maintenanceWindow,
         backupWindow: databaseB.backupWindow,
         // A restore takes no password; it is changed right afterwards.
-        password: args.password,
+        password: databaseBPassword,
         applyImmediately: true,
         // With backups on, the restored instance would stay in `backing-up` for hours before it counts as there.
         backupRetentionPeriod: stage === "restore" ? 0 : databaseB.backupRetentionDays,
@@ -109,7 +109,7 @@ export class DatabaseB extends pulumi.ComponentResource {
     );
     this.proved = proof(
       `${name}-equal`,
-      { name: "copy", request: scopeOf(settings), secrets: args.secrets, needs: ["databaseADsn", "databaseBPassword"] },
+      { name: "copy", request: scopeOf(settings), secrets: { databaseADsn, databaseBPassword } },
       {
         parent: this,
         dependsOn: [instance],
@@ -118,7 +118,7 @@ export class DatabaseB extends pulumi.ComponentResource {
       },
     );
     this.dsn = pulumi.secret(
-      pulumi.all([args.password, instance.address]).apply(([password, address]) => {
+      pulumi.all([databaseBPassword, instance.address]).apply(([password, address]) => {
         const user = `${encodeURIComponent(databaseB.username)}:${encodeURIComponent(password)}`;
         const target = `${address}:${POSTGRES_PORT}/${encodeURIComponent(databaseB.database)}`;
         return `postgres://${user}@${target}?sslmode=${databaseB.sslMode}`;

@@ -13,12 +13,16 @@ export function refusal(verdict: MoveVerdict & { readonly allowed: false }): Err
  * The SDK prints errors by `util.inspect` with colours, which on some versions of Node (20.20.2 among them) takes a minute
  * and gigabytes on frames of the SDK's own source maps (nodejs/node#64011). What is no refusal keeps its stack as text.
  */
-export function frameless(error: unknown): pulumi.RunError {
+export function frameless(error: unknown): Error {
+  // The engine is going down for a reason of its own: the SDK knows these errors by their code, and says nothing of them.
+  if (error instanceof Error && "code" in error) return error;
   const text =
     error instanceof pulumi.RunError
       ? error.message
       : error instanceof Error
         ? (error.stack ?? error.message)
         : String(error);
-  return Object.assign(new pulumi.RunError(text), { stack: undefined });
+  const printable = new pulumi.RunError(text);
+  delete printable.stack;
+  return printable;
 }

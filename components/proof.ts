@@ -12,9 +12,8 @@ export interface RequestArgs {
   readonly name: string;
   /** Goes to standard input as JSON. A change of it runs the command again. Never a secret, never the stage. */
   readonly request: unknown;
-  readonly secrets: CommandSecrets;
-  /** The secrets that this command needs. */
-  readonly needs: readonly (keyof CommandSecrets)[];
+  /** The secrets that this command needs, and no other. */
+  readonly secrets: Partial<CommandSecrets>;
 }
 
 /** A check that proves what the resources before it made; it fails the update when it does not hold. */
@@ -34,7 +33,7 @@ function run(name: string, line: string, args: RequestArgs, options: pulumi.Cust
       create: line,
       update: line,
       stdin: canonicalJson(args.request),
-      environment: secretEnvironment(args.secrets, args.needs),
+      environment: secretEnvironment(args.secrets),
       // Default logging hangs on a line above 64 KiB, and would print what a failing check had to say twice.
       logging: command.Logging.None,
     },

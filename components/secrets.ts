@@ -12,14 +12,12 @@ export interface CommandSecrets {
  * The environment of a command. Each value is secret on its own: a map that is secret as a whole reaches resource hooks
  * as an unreadable Output (facts/pulumi.md 6).
  */
-export function secretEnvironment(
-  secrets: CommandSecrets,
-  which: readonly (keyof CommandSecrets)[],
-): Record<string, pulumi.Output<string>> {
+export function secretEnvironment(secrets: Partial<CommandSecrets>): Record<string, pulumi.Output<string>> {
   const variables: Readonly<Record<keyof CommandSecrets, string>> = {
     databaseADsn: SECRET_VARIABLES.databaseA,
     databaseBPassword: SECRET_VARIABLES.databaseBPassword,
     controlPlaneToken: SECRET_VARIABLES.controlPlaneToken,
   };
-  return Object.fromEntries(which.map((secret) => [variables[secret], pulumi.secret(secrets[secret])]));
+  const given = Object.entries(secrets) as [keyof CommandSecrets, pulumi.Input<string>][];
+  return Object.fromEntries(given.map(([secret, value]) => [variables[secret], pulumi.secret(value)]));
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as command from "@pulumi/command/local";
 import * as pulumi from "@pulumi/pulumi";
 import { type GateRequest } from "../migration/gateRequest";
+import { type WayBackRequest } from "../migration/scope";
 import { canonicalJson, lastEntry, type MigrationRecord, parseRecord, rollbackId, stateOf } from "../migration/record";
 import { judgeMove, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
 import { refusal } from "./failure";
@@ -12,8 +13,10 @@ import { CHECKS } from "./proof";
 import { type CommandSecrets, secretEnvironment } from "./secrets";
 
 export interface StageGateArgs {
-  readonly request: GateRequest;
-  readonly secrets: CommandSecrets;
+  /** Whole, or at `rollback` as much as the settings allow. */
+  readonly request: WayBackRequest & Partial<GateRequest>;
+  /** Those that are known: on the way back any of them may be missing. */
+  readonly secrets: Partial<CommandSecrets>;
   readonly host: Host;
 }
 
@@ -21,7 +24,6 @@ export interface StageGateArgs {
 const VERIFY_MAXIMUM_MS = 10 * 60 * 1000;
 /** Moves for which the gate proves the stage before. */
 const PROVING: readonly MoveKind[] = ["up", "override", "leave-rollback"];
-const ALL_SECRETS = ["databaseADsn", "databaseBPassword", "controlPlaneToken"] as const;
 
 /**
  * The stage gate: one command that proves the stage before, and whose standard output is the migration's record.
@@ -38,7 +40,7 @@ export class StageGate extends pulumi.ComponentResource {
   /** The record as text: append-only JSON, not secret. */
   readonly record: pulumi.Output<string>;
 
-  private readonly request: GateRequest;
+  private readonly request: StageGateArgs["request"];
   private readonly host: Host;
   private readonly environment: Readonly<Record<string, pulumi.Output<string>>>;
   /** The record as the gate last printed it, once {@link passed} was waited for. */
@@ -52,7 +54,7 @@ export class StageGate extends pulumi.ComponentResource {
     this.host = args.host;
 
     const { stage } = args.request;
-    this.environment = secretEnvironment(args.secrets, ALL_SECRETS);
+    this.environment = secretEnvironment(args.secrets);
     const hook = new pulumi.ResourceHook(
       `${name}-legal-move`,
       (step) => {
@@ -165,7 +167,7 @@ export interface GateStep {
 }
 
 /** Whether the gate may go from its old request to the new one. Without an old one the stack is new. */
-export function judgeGateStep(step: GateStep, request: GateRequest): MoveVerdict {
+export function judgeGateStep(step: GateStep, request: StageGateArgs["request"]): MoveVerdict {
   const record = recordOf(step.oldOutputs, request.stage);
   const from = (record === undefined ? undefined : stateOf(record)?.stage) ?? stageOf(step.oldInputs);
   return judgeMove(from, request.stage, contextOf(request, record));
@@ -175,7 +177,10 @@ function parsed(text: string | undefined): MigrationRecord | undefined {
   return text === undefined || text === "" ? undefined : parseRecord(text);
 }
 
-function contextOf(request: GateRequest, record: MigrationRecord | undefined): Parameters<typeof judgeMove>[2] {
+function contextOf(
+  request: StageGateArgs["request"],
+  record: MigrationRecord | undefined,
+): Parameters<typeof judgeMove>[2] {
   const { trafficSteps, override, acknowledgeRollback } = request;
   return {
     trafficSteps,

@@ -12,8 +12,7 @@ export interface TrafficSplitArgs {
   readonly settings: ListenerSettings;
   /** Security groups of the program's own load balancer. */
   readonly securityGroups: readonly pulumi.Input<string>[];
-  /** Undefined when the settings allow no more than the way back. */
-  readonly gate: StageGate | undefined;
+  readonly gate: StageGate;
 }
 
 /** Target groups and rule of one gateway group. */

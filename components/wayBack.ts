@@ -12,10 +12,10 @@ export interface WayBack {
   readonly calls: pulumi.Output<string[]>;
 }
 
-export function wayBack(split: TrafficSplit, gate: StageGate | undefined, region: string): WayBack {
+export function wayBack(split: TrafficSplit, gate: StageGate, region: string): WayBack {
   const carriers = split.groups.map(({ carrier }) => carrier);
   return {
-    targets: pulumi.all([...carriers.map(({ urn }) => urn), ...(gate === undefined ? [] : [gate.command.urn])]),
+    targets: pulumi.all([...carriers.map(({ urn }) => urn), gate.command.urn]),
     calls: pulumi.all(
       split.groups.map(({ carrier, targetGroupA, targetGroupB }) =>
         pulumi

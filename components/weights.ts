@@ -10,8 +10,7 @@ export interface WeightContext {
   readonly stage: Stage;
   readonly trafficSteps: readonly number[];
   readonly override?: Override | undefined;
-  /** The gate of this run; undefined when the settings allow no more than the way back. */
-  readonly gate?: Pick<StageGate, "judge" | "passedInThisRun" | "verify"> | undefined;
+  readonly gate: Pick<StageGate, "judge" | "passedInThisRun" | "verify">;
 }
 
 /** The part of a hook's arguments that is judged. */
@@ -64,7 +63,6 @@ export async function judgeWeightStep(step: WeightStep, context: WeightContext, 
   const before = from ?? 0;
   if (to <= before) return;
   const { gate } = context;
-  if (gate === undefined) throw new Error(`${step.name}: the settings have findings; only the way back is open.`);
   for (const verdict of [judgeWeights(before, to, context), gate.judge()]) refuseUnless(verdict);
   if (dryRun || gate.passedInThisRun()) return;
   await gate.verify();

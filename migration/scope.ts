@@ -1,6 +1,6 @@
 import { type ClusterAccess, type GateRequest, type MigrationScope, type WeightedRule } from "./gateRequest";
 import { CONTROL_PLANE_B, databaseBIdentifier, gatewayRelease, targetGroupName } from "./names";
-import { type Settings } from "./settings";
+import { type ListenerSettings, type Settings } from "./settings";
 
 /** What the commands are told about the systems at hand: the settings in the words of the checks. */
 export function scopeOf(settings: Settings): MigrationScope {
@@ -48,6 +48,14 @@ export function gateRequestOf(settings: Settings): GateRequest {
   const { stage, trafficSteps, soakHours, standbyHours, recordFolder, override, acknowledgeRollback } = settings;
   const scope = scopeOf(settings);
   return { scope, stage, trafficSteps, soakHours, standbyHours, recordFolder, override, acknowledgeRollback };
+}
+
+/** What the gate needs to record a rollback when the settings allow no more. */
+export type WayBackRequest = Pick<GateRequest, "stage" | "trafficSteps" | "recordFolder">;
+
+export function wayBackRequestOf(settings: ListenerSettings): WayBackRequest {
+  const { stage, trafficSteps, recordFolder } = settings;
+  return { stage, trafficSteps, recordFolder };
 }
 
 function clusterAAccess(settings: Settings): ClusterAccess {

@@ -39,6 +39,7 @@ export interface ListenerSettings {
   readonly loadBalancer: Settings["loadBalancer"];
   readonly gatewayGroups: readonly ListenerGroup[];
   readonly tags: Settings["tags"];
+  readonly recordFolder: string;
 }
 
 /** The stack's config as the engine hands it over: text, objects as JSON. */
@@ -66,6 +67,7 @@ const LISTENER_KEYS = [
   "loadBalancer",
   "gatewayGroups",
   "tags",
+  "recordFolder",
 ] as const;
 type Key = keyof typeof SCHEMA;
 

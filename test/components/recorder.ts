@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import * as state from "@pulumi/pulumi/runtime/state";
 import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
 import { type RegisterResourceRequest, type RegisterResourceResponse, Result } from "@pulumi/pulumi/proto/resource_pb";
@@ -121,7 +122,7 @@ export async function record(
         return undefined;
       }
       return register(request, (failure, response) => {
-        if (answer === "failed") response?.setResult(Result.FAIL);
+        if (answer === "failed") response?.setResult(Result.FAIL).setObject(new Struct());
         callback(failure, response);
       });
     };
@@ -216,7 +217,7 @@ function recorded(request: RegisterResourceRequest, urn: string): RecordedResour
     custom: request.getCustom(),
     inputs: unmarked(request.getObject()?.toJavaScript() ?? {}) as Readonly<Record<string, unknown>>,
     options: {
-      ...(parent === "" || parent.includes("pulumi:pulumi:Stack") ? {} : { parent: labelOf(parent) }),
+      ...(parent === "" || labelOf(parent).startsWith("Stack ") ? {} : { parent: labelOf(parent) }),
       dependsOn: [...new Set(request.getDependenciesList().map(labelOf))].sort(),
       // A provider reference is its URN and id.
       ...(provider === "" ? {} : { provider: labelOf(provider.slice(0, provider.lastIndexOf("::"))) }),
