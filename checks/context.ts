@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { createRequire } from "node:module";
 import { SECRET_VARIABLES, type ClusterAccess, type MigrationScope } from "../migration/gateRequest";
 import { type MigrationRecord } from "../migration/record";
@@ -62,7 +63,10 @@ export class Systems {
     private readonly scope: MigrationScope,
     private readonly signal: AbortSignal,
     private readonly environment: NodeJS.ProcessEnv = process.env,
-  ) {}
+  ) {
+    // Every request listens to it while it is under way.
+    setMaxListeners(0, signal);
+  }
 
   loadBalancers(): Promise<LoadBalancersModule.LoadBalancers> {
     return this.once("load balancers", () => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type CheckContext } from "./context";
 import { CouldNotLook, unknownFinding, type CheckResult } from "./result";
 
@@ -9,6 +10,7 @@ export async function runWithin(
   run: (signal: AbortSignal) => Promise<CheckResult>,
 ): Promise<CheckResult> {
   const limit = new AbortController();
+  setMaxListeners(0, limit.signal);
   const end = (): void => limit.abort();
   const timer = setTimeout(end, limitSeconds * 1000);
   outer.addEventListener("abort", end, { once: true });
