@@ -38,7 +38,7 @@ const SERVER_FAULTS = new Set(["InternalFailure", "InternalError", "ServiceUnava
  * order in which they were set.
  */
 export class Faults {
-  private readonly armed = new Map<string, Armed[]>();
+  private readonly waiting = new Map<string, Armed[]>();
   private readonly known = new Set<string>();
 
   /** Makes actions known, so that a misspelled one is an error instead of a fault that never strikes. */
@@ -67,9 +67,14 @@ export class Faults {
     });
   }
 
+  /** How many calls of an action faults will still hit. */
+  armed(action: string): number {
+    return (this.waiting.get(action) ?? []).reduce((sum, { left }) => sum + left, 0);
+  }
+
   /** Takes all faults away. */
   clear(): void {
-    this.armed.clear();
+    this.waiting.clear();
   }
 
   /** Runs an action, with the fault that is due for it. */
@@ -86,11 +91,11 @@ export class Faults {
     if (!this.known.has(action)) {
       throw new Error(`The local AWS has no action ${action}. It has: ${[...this.known].sort().join(", ")}.`);
     }
-    this.armed.set(action, [...(this.armed.get(action) ?? []), armed]);
+    this.waiting.set(action, [...(this.waiting.get(action) ?? []), armed]);
   }
 
   private take(action: string): Armed | undefined {
-    const due = this.armed.get(action)?.find((armed) => armed.left > 0);
+    const due = this.waiting.get(action)?.find((armed) => armed.left > 0);
     if (due !== undefined) due.left -= 1;
     return due;
   }

@@ -4,7 +4,7 @@ import { MODELLED } from "../../../rehearsal/providers/aws/modelled";
 import { UNKNOWN, type Props } from "../../../rehearsal/providers/framework";
 import { loadSchema } from "../../../rehearsal/providers/framework/schema";
 import { CERTIFICATE, forward, GROUP_A, HOLDS, six, SPLIT } from "./inputs";
-import { type Kind, KINDS, Plugin } from "./plugin";
+import { defined, type Kind, KINDS, Plugin } from "./plugin";
 
 const bodyOf = (...widgets: readonly unknown[]): Props => ({ dashboardBody: JSON.stringify({ widgets }) });
 const conditions = (...list: readonly Props[]): Props => ({ conditions: list });
@@ -186,9 +186,6 @@ const REFUSED: readonly (readonly [Kind, Props, string, RegExp])[] = [
   ["alarm", { metricQueries: [{ id: "m", expression: "1", returnData: true }] }, "metricName", /Conflicts/],
 ];
 
-const given = (base: Props, changes: Props): Props =>
-  Object.fromEntries(Object.entries({ ...base, ...changes }).filter(([, value]) => value !== undefined));
-
 describe("the plugin aws: checks of inputs", () => {
   const plugin = new Plugin();
   after(() => plugin.end());
@@ -203,7 +200,7 @@ describe("the plugin aws: checks of inputs", () => {
 
   for (const [kind, changes, property, reason] of REFUSED) {
     it(`refuses of a ${kind}: ${JSON.stringify(changes) === "{}" ? Object.keys(changes).join() : JSON.stringify(changes)}`, async () => {
-      const failures = await plugin.refusals(kind, given(HOLDS[kind], changes));
+      const failures = await plugin.refusals(kind, defined({ ...HOLDS[kind], ...changes }));
       const found = failures.filter((failure) => failure.property === property);
       assert.ok(
         found.some((failure) => reason.test(failure.reason)),
@@ -223,7 +220,7 @@ describe("the plugin aws: checks of inputs", () => {
   });
 
   it("refuses a made-up name that is too long, as the real provider does", async () => {
-    const { name: _, ...unnamed } = HOLDS.targetGroup;
+    const unnamed = defined({ ...HOLDS.targetGroup, name: undefined });
     assert.deepEqual(await plugin.refusals("targetGroup", unnamed, "a".repeat(24)), []);
     const [failure] = await plugin.refusals("targetGroup", unnamed, "a".repeat(25));
     assert.match(failure?.reason ?? "", /plus 7 random characters has 33 characters/);

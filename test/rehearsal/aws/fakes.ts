@@ -30,6 +30,16 @@ export class FakeLoadBalancer {
     return Promise.resolve();
   }
 
+  /** Targets of a group as the load balancer was told. */
+  targets(targetGroupArn: string): readonly { readonly id: string; readonly port: number }[] {
+    return this.config.targetGroups.find(({ arn }) => arn === targetGroupArn)?.targets ?? [];
+  }
+
+  /** Rules of the first listener, in the order in which they are tried. */
+  rules(): LoadBalancerConfig["listeners"][number]["rules"] {
+    return this.config.listeners[0]?.rules ?? [];
+  }
+
   get config(): LoadBalancerConfig {
     const last = this.configs.at(-1);
     if (last === undefined) throw new Error("nothing was applied");
@@ -95,7 +105,8 @@ export interface TestCloud {
 }
 
 export async function startCloud(pace = 100_000): Promise<TestCloud> {
-  const { network, release } = await claimNetwork();
+  const claimed = await claimNetwork();
+  const { network } = claimed;
   const home = mkdtempSync(join(tmpdir(), "aws-test-"));
   const balancers: FakeLoadBalancer[] = [];
   const servers = new FakeServers();
@@ -122,7 +133,7 @@ export async function startCloud(pace = 100_000): Promise<TestCloud> {
   if (edge === undefined) throw new Error("no load balancer was started");
   const stop = async (): Promise<void> => {
     await cloud.stop();
-    await release();
+    await claimed.release();
     rmSync(home, { recursive: true, force: true });
   };
   return { cloud, world, balancers, edge, servers, log, network, stop };

@@ -65,7 +65,7 @@ export class Plugin {
 
   async update(kept: Kept, changes: Props, timeoutSeconds?: number): Promise<Kept> {
     const ctx = { ...this.context("rule", "thing"), ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }) };
-    const given = { ...kept.inputs, ...changes };
+    const given = defined({ ...kept.inputs, ...changes });
     const { inputs, failures } = await this.provider.check(kept.token, given, kept.inputs, ctx);
     assert.deepEqual(failures, []);
     assert.deepEqual(this.replacing(kept, changes), []);
@@ -93,7 +93,7 @@ export class Plugin {
 
   /** The properties whose change replaces the resource. */
   replacing({ token, inputs }: Pick<Kept, "token" | "inputs">, changes: Props): readonly string[] {
-    const { changes: found } = this.provider.diff(token, inputs, { ...inputs, ...changes }, []);
+    const { changes: found } = this.provider.diff(token, inputs, defined({ ...inputs, ...changes }), []);
     return [...new Set(found.filter(({ replaces }) => replaces).map(({ property }) => property))];
   }
 
@@ -110,4 +110,9 @@ export class Plugin {
       urn: `urn:pulumi:test::things::${TOKENS[kind]}::${name}`,
     };
   }
+}
+
+/** Properties without those that are not given. */
+export function defined(properties: Props): Props {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
 }
