@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { durationMs, listenAddress, readPod, type Pod } from "../../rehearsal/cloud/gateways/common/pod";
@@ -195,6 +196,68 @@ describe("a data plane's router", () => {
     assert.equal(found.find("h.example", "/orphan", "GET"), undefined);
     assert.equal(found.find("h.example", "/odd", "GET")?.id, "odd");
     assert.deepEqual(logged, ["unknown plugin [no-such-plugin]"]);
+  });
+});
+
+describe("counters in Redis", () => {
+  const pod: Pod = {
+    name: "p",
+    ip: "127.135.0.1",
+    namespace: "n",
+    cluster: "a",
+    root: "/",
+    hostsFile: "/none",
+    pace: 1,
+  };
+  const values = new Map<string, number>();
+  const commands: string[] = [];
+  // Knows just enough of Redis: INCR, PEXPIRE, PTTL, AUTH, and an error for the wrong password.
+  const redis = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (data: Buffer) => {
+      const [name = "", key = ""] = data
+        .toString("utf8")
+        .split("\r\n")
+        .filter((_, index) => index > 0 && index % 2 === 0);
+      commands.push(name);
+      if (name === "INCR") values.set(key, (values.get(key) ?? 0) + 1);
+      const replies: Record<string, string> = {
+        INCR: `:${values.get(key) ?? 0}`,
+        PEXPIRE: ":1",
+        PTTL: ":5000",
+        AUTH: key === "right" ? "+OK" : "-WRONGPASS no",
+      };
+      // In two pieces, as a network may deliver it.
+      const reply = `${replies[name] ?? "-ERR unknown command"}\r\n`;
+      socket.write(reply.slice(0, 2));
+      setTimeout(() => socket.write(reply.slice(2)), 5);
+    });
+  });
+  const place = { redis_host: "127.135.6.1", redis_port: 6379, redis_timeout: 500 };
+
+  before((done) => void redis.listen(place.redis_port, place.redis_host, done));
+  after(() => redis.close());
+
+  it("count in it, with an end for the first of a window", async () => {
+    const counters = new RedisCounters(pod);
+    const first = await counters.add(place, "k", 60_000);
+    const second = await counters.add(place, "k", 60_000);
+    assert.deepEqual([first.count, second.count], [1, 2]);
+    assert.ok(Math.abs(second.endsAt - Date.now() - 5000) < 1000);
+    assert.deepEqual(commands, ["INCR", "PEXPIRE", "PTTL", "INCR", "PTTL"]);
+    counters.end();
+  });
+
+  it("fail with the reason when it refuses or is not there, and then at once for a while", async () => {
+    const counters = new RedisCounters(pod);
+    await assert.rejects(counters.add({ ...place, redis_password: "wrong" }, "k", 1), /WRONGPASS/);
+    const missing = { ...place, redis_host: "127.135.6.2" };
+    await assert.rejects(counters.add(missing, "k", 1), { tried: true, message: /ECONNREFUSED/ });
+    await assert.rejects(counters.add(missing, "k", 1), { tried: false, message: /ECONNREFUSED/ });
+    await assert.rejects(counters.add({ ...place, redis_host: "redis.cache.svc.cluster.local" }, "k", 1), {
+      tried: true,
+    });
+    counters.end();
   });
 });
 

@@ -70,6 +70,7 @@ async function main(): Promise<void> {
   onStop(log, async () => {
     await listeners.drain(settings.shutdownMs);
     agent.stop();
+    plugins.redis.end();
   });
 }
 

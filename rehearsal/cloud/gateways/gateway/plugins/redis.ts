@@ -63,13 +63,23 @@ export class RedisCounters {
     }
   }
 
+  /** Closes all connections. */
+  end(): void {
+    for (const connection of this.connections.values()) connection.end();
+  }
+
   private async connection(name: string, place: RedisPlace): Promise<RedisConnection> {
     const existing = this.connections.get(name);
     if (existing?.open === true) return existing;
     const host = resolveName(this.pod, place.redis_host)[0] ?? place.redis_host;
     const opened = await RedisConnection.open(host, place.redis_port ?? 6379, place.redis_timeout ?? 1000);
-    if (place.redis_password) await opened.command("AUTH", place.redis_password);
-    if (place.redis_database) await opened.command("SELECT", String(place.redis_database));
+    try {
+      if (place.redis_password) await opened.command("AUTH", place.redis_password);
+      if (place.redis_database) await opened.command("SELECT", String(place.redis_database));
+    } catch (error) {
+      opened.end();
+      throw error;
+    }
     this.connections.set(name, opened);
     return opened;
   }
