@@ -7,7 +7,9 @@ import { FakeTargets, NAMESPACE, TestCluster, until } from "./fixture";
 const ARN = "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/shared/1";
 
 async function serve(test: TestCluster, replicas = 2): Promise<void> {
-  await test.deploy("gateway", { replicas });
+  // A deleted pod goes on for 0.4 s before it gets its signal.
+  const container = { lifecycle: { preStop: { sleep: { seconds: 20 } } } };
+  await test.deploy("gateway", { replicas, container });
   const ports = [
     { name: "apisix-gateway", port: 80, targetPort: 9080 },
     { name: "status", port: 7085, targetPort: "http" },
@@ -64,6 +66,8 @@ describe("Kubernetes TargetGroupBinding", () => {
     const [pod] = a.cluster.pods();
     await a.raw(`/api/v1/namespaces/${NAMESPACE}/pods/${pod?.name ?? ""}`, { method: "DELETE" });
     await until(() => !registered().includes(pod?.ip ?? ""), "the deregistration");
+    const leaving = a.cluster.pods().find(({ name }) => name === pod?.name);
+    assert.deepEqual([leaving?.terminating, leaving?.ready], [true, true]);
     await until(() => a.readyPods().length === 2 && a.cluster.pods().length === 2, "another pod");
     await holds(a);
   });
