@@ -74,8 +74,8 @@ interface Deployment {
   status?: { updatedReplicas?: number; readyReplicas?: number; replicas?: number };
 }
 
-/** The variable that beats `etcd.host` (facts/api7.md 1.5). */
-const OVERRIDE = "API7_DP_MANAGER_ENDPOINTS";
+/** The variables that beat `etcd.host` and the name its certificate is checked for (facts/api7.md 1.5). */
+const OVERRIDES = ["API7_DP_MANAGER_ENDPOINTS", "API7_DP_MANAGER_SNI"] as const;
 
 /** Gives the gateways of one cluster the DP Manager of another, as a wrong value in somebody's hands would. */
 export async function pointGatewaysAt(rehearsal: Rehearsal, cluster: "a" | "b", other: "a" | "b"): Promise<void> {
@@ -83,11 +83,20 @@ export async function pointGatewaysAt(rehearsal: Rehearsal, cluster: "a" | "b", 
   const manager = managers.find(({ name, ready }) => ready && name.includes("-dp-manager-"));
   if (manager === undefined) throw new RehearsalFailure(`cluster ${other} has no DP Manager to point at`);
   const value = JSON.stringify([`https://${manager.ip}:7943`]);
-  await changeGateways(rehearsal, cluster, (env) => [...env, { name: OVERRIDE, value }]);
+  // With the name of the certificate, as API7's documents say for an address: the handshake is then accepted, since a
+  // restored database carries A's certificate authority.
+  const sni = `${rehearsal.world.releases.controlPlane}-dp-manager`;
+  await changeGateways(rehearsal, cluster, (env) => [
+    ...env,
+    { name: OVERRIDES[0], value },
+    { name: OVERRIDES[1], value: sni },
+  ]);
 }
 
 export async function unpointGateways(rehearsal: Rehearsal, cluster: "a" | "b"): Promise<void> {
-  await changeGateways(rehearsal, cluster, (env) => env.filter(({ name }) => name !== OVERRIDE));
+  await changeGateways(rehearsal, cluster, (env) =>
+    env.filter(({ name }) => !OVERRIDES.some((override) => override === name)),
+  );
 }
 
 const ROLLOUT_SECONDS = 60;

@@ -155,7 +155,7 @@ function weightsSetByHand(): Step {
     async run(rehearsal, say) {
       await setWeightsByHand(rehearsal, 50);
       assertThat((await liveWeightB(rehearsal)) === 50, "the fault was not made");
-      await rehearsal.goBack("traffic-5", await rehearsal.wayBackTargets());
+      await rehearsal.goBack("rollback", await rehearsal.wayBackTargets());
       assertThat((await liveWeightB(rehearsal)) === 0, "B still has weight");
       say("100/0 again");
     },
