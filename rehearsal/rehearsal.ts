@@ -233,7 +233,8 @@ export class Rehearsal {
       const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");
       throw new RehearsalFailure(`${stage} changed what the stage table does not name: ${list}`);
     }
-    if (expected.gate && !changes.some(isGate)) throw new RehearsalFailure(`${stage} was entered without the stage gate`);
+    if (expected.gate && !changes.some(isGate))
+      throw new RehearsalFailure(`${stage} was entered without the stage gate`);
   }
 
   private noteWeightChange(stage: Stage, { changes }: Operation): void {
