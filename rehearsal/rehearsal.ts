@@ -1,12 +1,13 @@
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import program = require("../index");
 import { type Stage, shapeOf } from "../migration/stages";
 import { Clouds, type World } from "./cloud";
 import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
 import { cacheFolder, ensureEngine, localEngineEnvironment } from "./engine";
+import { installLanguageHost } from "./engine/languageHost";
 import { carriesWeights, isGate, unexpectedChanges } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
 import { claimNetwork, type Network } from "./network";
@@ -97,7 +98,9 @@ export class Rehearsal {
       closers.unshift(async () => {
         await load.stop();
       });
-      const environment = engineEnvironment(home, plugins.pathFolder, world);
+      const host = await installLanguageHost(join(home, "plugins"), { cli: engine.path });
+      const path = [plugins.pathFolder, host.pathFolder].join(delimiter);
+      const environment = engineEnvironment(home, path, world);
       // The program's hooks run in this process and start the checks themselves.
       Object.assign(process.env, awsEnvironment(world));
       const stack = await MigrationStack.open({
@@ -292,11 +295,11 @@ function awsEnvironment(world: World): Record<string, string> {
   };
 }
 
-function engineEnvironment(home: string, plugins: string, world: World): Record<string, string> {
+function engineEnvironment(home: string, path: string, world: World): Record<string, string> {
   return {
     ...localEngineEnvironment(join(home, "pulumi")),
     PULUMI_BACKEND_URL: `file://${join(home, "state")}`,
-    PATH: `${plugins}:${process.env["PATH"] ?? ""}`,
+    PATH: [path, process.env["PATH"] ?? ""].join(delimiter),
     ...awsEnvironment(world),
   };
 }

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { cp, mkdir, symlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
@@ -47,7 +49,16 @@ export interface UpdateOptions {
 
 const PROJECT = "api7-migration";
 /** What the program's commands need in the folder they run in. */
-const LINKED = ["index.ts", "components", "checks", "operations", "migration", "node_modules", "package.json", "tsconfig.json"];
+const LINKED = [
+  "index.ts",
+  "components",
+  "checks",
+  "operations",
+  "migration",
+  "node_modules",
+  "package.json",
+  "tsconfig.json",
+];
 const QUIET_OPS = new Set(["same", "read", "refresh"]);
 
 /**
@@ -57,7 +68,10 @@ const QUIET_OPS = new Set(["same", "read", "refresh"]);
  * of a rehearsal never mix with a user's.
  */
 export class MigrationStack {
-  private constructor(private readonly stack: Stack) {}
+  private constructor(
+    private readonly stack: Stack,
+    private readonly cli: { readonly path: string; readonly environment: Record<string, string> },
+  ) {}
 
   static async open(options: {
     readonly name: string;
@@ -80,7 +94,7 @@ export class MigrationStack {
       { workDir, pulumiCommand: options.engine.command, envVars: options.environment },
     );
     await stack.setAllConfig(options.config);
-    const migration = new MigrationStack(stack);
+    const migration = new MigrationStack(stack, { path: options.engine.path, environment: options.environment });
     await migration.configure(options.settings);
     return migration;
   }
@@ -116,6 +130,22 @@ export class MigrationStack {
    */
   async wayBack(targets: readonly string[], options: UpdateOptions = {}): Promise<Operation> {
     return this.up({ ...options, refresh: true, target: targets });
+  }
+
+  /** The plain command line in the project folder, as a user types it. */
+  async plain(...args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+    const { path, environment } = this.cli;
+    const child = spawn(path, [...args, "--stack", this.stack.name, "--non-interactive", "--color", "never"], {
+      cwd: this.stack.workspace.workDir,
+      env: { ...process.env, ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    }
+    const [code] = (await once(child, "close")) as [number | null];
+    return { code: code ?? -1, output };
   }
 
   async outputs(): Promise<OutputMap> {

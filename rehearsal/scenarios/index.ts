@@ -1,8 +1,9 @@
 import { abandoned } from "./abandoned";
 import { deadClusterB } from "./deadClusterB";
 import { migration } from "./migration";
+import { plainCli } from "./plainCli";
 import { refusals } from "./refusals";
 import { type Scenario } from "./scenario";
 
 /** Every scenario that `npm run rehearse -- --list` shows. */
-export const SCENARIOS: readonly Scenario[] = [migration, refusals, deadClusterB, abandoned];
+export const SCENARIOS: readonly Scenario[] = [migration, refusals, deadClusterB, abandoned, plainCli];
