@@ -93,7 +93,7 @@ export interface DashboardConfiguration {
     readonly listen: Listener;
     /** HTTPS, 7443. */
     readonly tls: TlsListener;
-    /** `/healthz` and `/status`, 127.0.0.1:7081. Loopback of the pod: reachable at the pod's own address here. */
+    /** 127.0.0.1:7081: the pod's own loopback, so nobody outside of the pod reaches it. */
     readonly status: Listener;
   };
   readonly log: LogConfiguration;

@@ -6,12 +6,6 @@ import type {
   V2HorizontalPodAutoscalerSpec,
 } from "@kubernetes/client-node";
 
-/** A JSON value. */
-export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-export interface JsonObject {
-  readonly [key: string]: Json;
-}
-
 /** Field ownership in the form of `metadata.managedFields[].fieldsV1`. */
 export interface FieldTree {
   readonly [element: string]: FieldTree;

@@ -112,7 +112,11 @@ export class Kubelet implements Controller {
 
   private finish(pod: Pod, graceSeconds: number): void {
     const run = this.runs.get(pod.metadata.uid);
-    const task = (run?.stop(graceSeconds) ?? Promise.resolve()).then(() => {
+    const stopped = (run?.stop(graceSeconds) ?? Promise.resolve()).catch((error: unknown) =>
+      // Its processes are gone, its files may not be.
+      this.options.events.warn(pod, "FailedKillPod", String(error)),
+    );
+    const task = stopped.then(() => {
       this.ending.delete(task);
       if (this.runs.delete(pod.metadata.uid) && run !== undefined) {
         this.addresses.release(run.address);
