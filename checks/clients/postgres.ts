@@ -177,7 +177,12 @@ function destroy(client: Client): void {
   connection.stream.destroy();
 }
 
+const GIVE_CA = "name the server's CA by sslrootcert in the connection string, or by PGSSLROOTCERT";
+
 const REMEDIES: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: GIVE_CA,
+  SELF_SIGNED_CERT_IN_CHAIN: GIVE_CA,
+  DEPTH_ZERO_SELF_SIGNED_CERT: GIVE_CA,
   "28P01": "correct the password in the secret setting",
   "28000": "let this user log in from here (pg_hba.conf, or the security group and `rds.force_ssl` on RDS)",
   "3D000": "correct the name of the database",

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { compareDatabases, type CompareOptions, type CompareSummary } from "../../checks/database/compare";
+import { type CheckResult } from "../../checks/result";
+import { TestServer } from "./support/postgres";
+import { findingOn } from "./support/scope";
+
+/** Tables of every kind that a copy has to be proved for. */
+const SCHEMA = `
+  create schema portal;
+  create type state as enum ('on', 'off');
+  create domain share as numeric check (value between 0 and 100);
+  create table route (id text primary key, spec jsonb not null, paths text[] not null default '{}', state state not null default 'on');
+  insert into route select 'r-' || n, jsonb_build_object('limit', n * 1.0, 'uri', '/' || n), array['/a', '/' || n] from generate_series(1, 500) n;
+  create table limits (gateway text, plugin text, rate numeric, ratio double precision, part share, primary key (gateway, plugin));
+  insert into limits values ('g', 'a', 1.0, 'NaN', 5), ('g', 'b', 2.50, '-0', 10), ('h', 'a', null, 'infinity', 20.0);
+  create table secret (id int primary key, content bytea, at timestamptz, span interval, note text);
+  insert into secret values (1, '\\x00ff', '2026-01-01T00:00:00Z', '1 day', null), (2, '', null, '24 hours', '');
+  create table portal."User Log" ("Id" bigserial primary key, "Full name" text, upper_name text generated always as (upper("Full name")) stored);
+  insert into portal."User Log" ("Full name") values ('ada'), ('grace');
+  create table tag (name text, value text);
+  insert into tag values ('a', '1'), ('a', '1'), ('b', null);
+  create table event (id bigint generated always as identity, day date not null, text text) partition by range (day);
+  create table event_2025 partition of event for values from ('2025-01-01') to ('2026-01-01');
+  create table event_2026 partition of event for values from ('2026-01-01') to ('2027-01-01');
+  insert into event (day, text) values ('2025-06-01', 'x'), ('2026-06-01', 'y');
+  create table empty ();
+  create view active as select id from route where state = 'on';
+  create index route_spec on route using gin (spec);
+  create function touch() returns trigger language plpgsql as 'begin return new; end';
+  create trigger touch before update on route for each row execute function touch();
+  create sequence spare;
+  select nextval('spare'), nextval('spare');
+  create table gateway_instance (id text primary key, hostname text, last_heartbeat_time timestamptz);
+  insert into gateway_instance values ('i1', 'a-1', now());
+  create table audit_log (id bigserial primary key, text text);
+  insert into audit_log (text) values ('login');
+  create table token (id text primary key, hash text, last_used_at timestamptz);
+  insert into token values ('t1', 'h', null);
+  create table kine (id bigserial primary key, name varchar(630), created integer, deleted integer, create_revision bigint, prev_revision bigint, lease integer, value bytea, old_value bytea);
+  insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values
+    ('compact_rev_key', 1, 0, 0, 0, 0, ''), ('/routes/1', 1, 0, 1, 0, 0, 'old'), ('/routes/1', 0, 0, 1, 2, 0, 'new'),
+    ('/routes/2', 1, 0, 4, 0, 0, 'x'), ('/routes/2', 0, 1, 4, 4, 0, null);
+`;
+
+describe("check: databases", () => {
+  let server: TestServer;
+
+  before(async () => {
+    server = await TestServer.start("127.241.1.1");
+  });
+  after(() => server.stop());
+  beforeEach(() => server.fresh(SCHEMA));
+
+  async function compare(
+    more: Partial<CompareOptions> = {},
+  ): Promise<{ readonly result: CheckResult; readonly summary: CompareSummary }> {
+    return compareDatabases(server.target("a"), server.target("b"), {
+      check: "databases",
+      volatile: [],
+      statementTimeoutMs: 20_000,
+      keysShown: 3,
+      signal: new AbortController().signal,
+      ...more,
+    });
+  }
+
+  it("holds for a copy, and says what it compared and what it did not", async () => {
+    const { result, summary } = await compare();
+    assert.deepEqual(result.findings, []);
+    assert.equal(result.verdict, "holds");
+    assert.equal(summary.equal, true);
+    // route, limits, secret, User Log, tag, two partitions, empty, token, kine by key.
+    assert.equal(summary.tables, 10);
+    assert.equal(summary.rows, 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1);
+    assert.match(summary.digest, /^[0-9a-f]{64}$/);
+    const notes = result.notes.join("\n");
+    for (const table of ["gateway_instance", "audit_log", "token columns last_used_at", "kine"]) {
+      assert.match(notes, new RegExp(`not compared: public\\.${table}`));
+    }
+    assert.equal((await compare()).summary.digest, summary.digest);
+  });
+
+  it("gives the same digest on a server with other settings for times and floats", async () => {
+    const { summary } = await compare();
+    await server.run(
+      "api7ee",
+      "alter database a set timezone to 'Asia/Tokyo'",
+      "alter database a set extra_float_digits to 0",
+    );
+    await server.run(
+      "api7ee",
+      "alter database b set timezone to 'Asia/Tokyo'",
+      "alter database b set extra_float_digits to 0",
+    );
+    const again = await compare();
+    assert.deepEqual(again.result.findings, []);
+    assert.equal(again.summary.digest, summary.digest);
+  });
+
+  const rows: readonly (readonly [string, string, string, RegExp])[] = [
+    ["a changed jsonb value", `update route set spec = spec || '{"limit": 7}' where id = 'r-17'`, "public.route", /1 changed, 0 only in A, 0 only in B.*r-17 \(changed\)/],
+    ["jsonb 1.0 that became 1.00", `update route set spec = '{"limit": 1.00, "uri": "/1"}' where id = 'r-1'`, "public.route", /1 changed.*r-1 /],
+    ["numeric 1.0 that became 1.00", "update limits set rate = 1.00 where plugin = 'a' and gateway = 'g'", "public.limits", /1 changed.*\(g,a\)/],
+    ["-0 that became 0", "update limits set ratio = 0 where plugin = 'b'", "public.limits", /1 changed/],
+    ["NaN that became null", "update limits set ratio = null where ratio = 'NaN'", "public.limits", /1 changed/],
+    ["a changed value of a domain", "update limits set part = 20 where part = 20.0", "public.limits", /1 changed/],
+    ["a changed enumeration", "update route set state = 'off' where id = 'r-2'", "public.route", /r-2 \(changed\)/],
+    ["the order inside an array", "update route set paths = array['/3', '/a'] where id = 'r-3'", "public.route", /r-3 \(changed\)/],
+    ["a changed byte", "update secret set content = '\\x00fe' where id = 1", "public.secret", /1 \(changed\)/],
+    ["null that became the empty text", "update secret set note = '' where id = 1", "public.secret", /1 \(changed\)/],
+    ["one day that became 24 hours", "update secret set span = '24 hours' where id = 1", "public.secret", /1 \(changed\)/],
+    ["a lost row", "delete from route where id = 'r-500'", "public.route", /499 rows in B, 500 in A.*1 only in A.*r-500 \(only in A\)/],
+    ["an added row", "insert into route values ('r-501', '{}')", "public.route", /1 only in B.*r-501 \(only in B\)/],
+    ["two rows with swapped values", "update route set spec = case id when 'r-1' then (select spec from route where id = 'r-2') else (select spec from route where id = 'r-1') end where id in ('r-1', 'r-2')", "public.route", /2 changed/],
+    ["a changed key", "update route set id = 'r-x' where id = 'r-9'", "public.route", /1 only in A, 1 only in B/],
+    ["a quoted name's generated column", `update portal."User Log" set "Full name" = 'Ada' where "Id" = 1`, 'portal."User Log"', /1 changed.*1 \(changed\)/],
+    ["a row in a partition", "update event set text = 'z' where day = '2026-06-01'", "public.event_2026", /1 (changed|only)/],
+    ["one of two equal rows without a key", "delete from tag where ctid in (select ctid from tag where name = 'a' limit 1)", "public.tag", /2 rows in B, 3 in A/],
+    ["a changed row without a key", "update tag set value = '2' where name = 'b'", "public.tag", /1 only in A, 1 only in B/],
+    ["the newest value of a key", "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/routes/1', 0, 0, 1, 3, 0, 'newer')", "public.kine", /\/routes\/1 \(changed\)/],
+    ["a key that was deleted", "insert into kine (name, created, deleted, create_revision, prev_revision, lease) values ('/routes/1', 0, 1, 1, 3, 0)", "public.kine", /\/routes\/1 \(only in A\)/],
+    ["a token's hash beside a volatile column", "update token set hash = 'other'", "public.token", /t1 \(changed\)/],
+  ]; // prettier-ignore
+  for (const [what, statement, table, seen] of rows) {
+    it(`finds ${what}`, async () => {
+      await server.run("b", statement);
+      const { result, summary } = await compare();
+      assert.equal(result.verdict, "fails");
+      assert.equal(summary.equal, false);
+      assert.equal(result.findings.length, 1, JSON.stringify(result.findings, undefined, 1));
+      assert.match(findingOn(result, `table ${table}`).seen, seen);
+    });
+  }
+
+  it("names the first keys, and counts the rest", async () => {
+    await server.run("b", "update route set state = 'off' where id like 'r-4%'");
+    const { seen } = findingOn((await compare()).result, "public.route");
+    assert.match(
+      seen,
+      /111 changed, 0 only in A, 0 only in B; 3 of them: r-4 \(changed\), r-40 \(changed\), r-400 \(changed\)$/,
+    );
+  });
+
+  it("does not show values, only keys", async () => {
+    await server.run("b", "update secret set note = 'hunter2' where id = 1");
+    assert.ok(!JSON.stringify(await compare()).includes("hunter2"));
+  });
+
+  const objects: readonly (readonly [string, string, string])[] = [
+    ["a table that is missing", "drop table limits", "table public.limits"],
+    ["a table too many", "create table extra (id int)", "table public.extra"],
+    ["a column's type", "alter table secret alter column id type bigint", "column public.secret.id"],
+    ["a column's default", "alter table route alter column state set default 'off'", "column public.route.state"],
+    ["a column that may be null", "alter table route alter column spec drop not null", "column public.route.spec"],
+    ["a generated column's expression", `alter table portal."User Log" drop column upper_name, add column upper_name text generated always as (lower("Full name")) stored`, 'column portal."User Log".upper_name'],
+    ["a missing index", "drop index route_spec", "index public.route_spec"],
+    ["another index", "drop index route_spec; create index route_spec on route using gin (spec jsonb_path_ops)", "index public.route_spec"],
+    ["a constraint", "alter table secret add constraint small check (id < 100)", "constraint public.secret.small"],
+    ["a function's body", "create or replace function touch() returns trigger language plpgsql as 'begin return old; end'", "function public.touch()"],
+    ["a trigger that is off", "alter table route disable trigger touch", "trigger public.route.touch"],
+    ["a missing trigger", "drop trigger touch on route", "trigger public.route.touch"],
+    ["a view", "create or replace view active as select id from route", "view public.active"],
+    ["an enumeration's labels", "alter type state add value 'paused'", "enumeration public.state"],
+    ["a domain", "alter domain share add constraint even check (value <> 13)", "constraint public.share.even"],
+    ["a schema", "create schema other", "schema other"],
+    ["a sequence's step", "alter sequence spare increment by 10", "sequence public.spare"],
+    ["an extension", "create extension pgcrypto", "extension pgcrypto"],
+    ["row security", "alter table tag enable row level security", "table public.tag"],
+    ["a setting of the database", "alter database b set search_path to portal", "database setting search_path"],
+  ]; // prettier-ignore
+  for (const [what, statements, subject] of objects) {
+    it(`finds ${what}`, async () => {
+      await server.run("b", statements);
+      const { result } = await compare();
+      assert.equal(result.verdict, "fails");
+      const finding = result.findings.find((one) => one.subject === subject);
+      assert.ok(finding, JSON.stringify(result.findings.map((one) => one.subject)));
+      assert.notEqual(finding.remedy, "");
+    });
+  }
+
+  it("finds an extension in another version", async () => {
+    await server.run("a", "create extension pg_trgm version '1.5'");
+    await server.run("b", "create extension pg_trgm version '1.6'");
+    assert.match(findingOn((await compare()).result, "extension pg_trgm").seen, /1\.6/);
+  });
+
+  it("finds another encoding and collation", async () => {
+    await server.run("api7ee", "drop database b", "create database b template template0 encoding 'SQL_ASCII'");
+    await server.run("b", SCHEMA);
+    const { result } = await compare();
+    assert.match(findingOn(result, "database database").seen, /SQL_ASCII/);
+  });
+
+  it("finds a sequence that is behind, and lets one be ahead", async () => {
+    await server.run("b", "select setval('spare', 40)", `select setval('portal."User Log_Id_seq"', 900)`);
+    assert.deepEqual((await compare()).result.findings, []);
+    await server.run("a", "select setval('spare', 41)");
+    const finding = findingOn((await compare()).result, "sequence public.spare");
+    assert.match(finding.seen, /B is at 40, A at 41/);
+  });
+
+  it("finds a sequence that was never used in B", async () => {
+    await server.run("b", "select setval('spare', 1, false)");
+    assert.match(findingOn((await compare()).result, "sequence public.spare").seen, /B is at 0, A at 2/);
+  });
+
+  it("does not mind what goes on in A: heartbeats, audit, sequences of runtime data, revisions, new leases", async () => {
+    await server.run(
+      "a",
+      "update gateway_instance set last_heartbeat_time = now() + interval '1 minute'",
+      "insert into gateway_instance values ('i2', 'a-2', now())",
+      "insert into audit_log (text) select 'again' from generate_series(1, 5)",
+      "update token set last_used_at = now()",
+      "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/routes/1', 0, 0, 1, 3, 0, 'new')",
+      "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/instances/1', 1, 0, 9, 0, 77, 'x')",
+      "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/routes/', 1, 0, 9, 0, 0, 'init_dir')",
+      "delete from kine where name = '/routes/2'",
+      "update kine set prev_revision = 12 where name = 'compact_rev_key'",
+    );
+    const { result } = await compare();
+    assert.deepEqual(result.findings, []);
+    assert.match(
+      result.notes.join("\n"),
+      /sequence public\.audit_log_id_seq: B is at 1, A at 6; A went on with runtime data only/,
+    );
+  });
+
+  it("compares the columns of runtime tables all the same", async () => {
+    await server.run("b", "alter table audit_log add column ip inet");
+    assert.match(findingOn((await compare()).result, "column public.audit_log.ip").seen, /only in B/);
+  });
+
+  it("leaves out what the settings declare, and shows the reason", async () => {
+    await server.run("b", "update limits set rate = 9", "delete from tag");
+    const volatile = [
+      { table: "limits", columns: ["rate"], reason: "counted by each gateway" },
+      { table: "public.tag", reason: "made anew every night" },
+    ];
+    const { result } = await compare({ volatile });
+    assert.deepEqual(result.findings, []);
+    assert.match(result.notes.join("\n"), /public\.limits columns rate \(counted by each gateway\)/);
+    assert.match(result.notes.join("\n"), /public\.tag \(made anew every night\)/);
+    assert.equal((await compare({ volatile: volatile.slice(0, 1) })).result.verdict, "fails");
+  });
+
+  it("compares a copy whose enumerations and tables have other internal numbers, as a dump makes it", async () => {
+    await server.run("api7ee", "drop database b", "create database b");
+    await server.run(
+      "b",
+      "create table gone (id int); drop table gone",
+      "create type gone as enum ('a'); drop type gone",
+      SCHEMA,
+    );
+    await server.run("b", "truncate gateway_instance, audit_log");
+    assert.deepEqual((await compare()).result.findings, []);
+  });
+
+  it("works over a single connection to each server", async () => {
+    const { result } = await compare({ connections: 1 });
+    assert.equal(result.verdict, "holds");
+  });
+});
