@@ -56,6 +56,7 @@ export class Rehearsal {
     readonly clouds: Clouds,
     readonly world: World,
     private readonly load: Load,
+    private readonly stopLoad: () => Promise<LoadSnapshot>,
     readonly stack: MigrationStack,
     private readonly closers: readonly (() => Promise<void>)[],
   ) {}
@@ -95,8 +96,10 @@ export class Rehearsal {
         streams: 3,
         websockets: 3,
       });
+      let stopped: Promise<LoadSnapshot> | undefined;
+      const endLoad = async (): Promise<LoadSnapshot> => (stopped ??= load.stop());
       closers.unshift(async () => {
-        await load.stop();
+        await endLoad();
       });
       const host = await installLanguageHost(join(home, "plugins"), { cli: engine.path });
       const path = [plugins.pathFolder, host.pathFolder].join(delimiter);
@@ -112,7 +115,7 @@ export class Rehearsal {
         config: rehearsalConfig(world),
         settings: rehearsalSettings(world, options.settings, join(home, "record")),
       });
-      return new Rehearsal(options, home, clouds, world, load, stack, closers);
+      return new Rehearsal(options, home, clouds, world, load, endLoad, stack, closers);
     } catch (error) {
       for (const close of closers) await close();
       throw error;
@@ -131,7 +134,7 @@ export class Rehearsal {
 
   /** Stops sending, waits for the last answers, and returns everything that the load counted. */
   async endLoad(): Promise<LoadSnapshot> {
-    this.ended ??= await this.load.stop();
+    this.ended ??= await this.stopLoad();
     return this.ended;
   }
 

@@ -58,6 +58,7 @@ const LINKED = [
   "node_modules",
   "package.json",
   "tsconfig.json",
+  "tsconfig.pulumi.json",
 ];
 const QUIET_OPS = new Set(["same", "read", "refresh"]);
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inFlightAt } from "../measure";
-import { type Rehearsal } from "../rehearsal";
 import { assertThat, enter, goBack, leaveRollback } from "./common";
 import { type Scenario, type Step } from "./scenario";
 
@@ -29,6 +28,7 @@ export const migration: Scenario = {
     enter("traffic-100"),
     enter("complete"),
     enter("decommission"),
+    enoughRequests(),
     everyRequestAnswered(),
   ],
 };
@@ -38,7 +38,6 @@ export function everyRequestAnswered(): Step {
   return {
     title: "every request sent was answered",
     async run(rehearsal, say) {
-      await enoughRequests(rehearsal, say);
       const load = await rehearsal.endLoad();
       const { scheduled, sent, answered, failed } = load;
       say(`${scheduled} scheduled, ${sent} sent, ${answered} answered, ${failed} failed`);
@@ -61,11 +60,17 @@ export function everyRequestAnswered(): Step {
   };
 }
 
-async function enoughRequests(rehearsal: Rehearsal, say: (line: string) => void): Promise<void> {
-  const wanted = (REQUESTS_AT_DEFAULT_RATE * rehearsal.options.ratePerSecond) / DEFAULT_RATE;
-  const { sent } = await rehearsal.loadSnapshot();
-  if (sent >= wanted) return;
-  const seconds = Math.ceil((wanted - sent) / rehearsal.options.ratePerSecond);
-  say(`${sent} requests so far, ${seconds} s more to ${wanted}`);
-  await sleep(seconds * 1000);
+/** Goes on at the last stage until enough was sent for the figures to say something. */
+function enoughRequests(): Step {
+  return {
+    title: "enough requests to say anything",
+    async run(rehearsal, say) {
+      const { ratePerSecond } = rehearsal.options;
+      const wanted = (REQUESTS_AT_DEFAULT_RATE * ratePerSecond) / DEFAULT_RATE;
+      const { sent } = await rehearsal.loadSnapshot();
+      const seconds = Math.max(0, Math.ceil((wanted - sent) / ratePerSecond));
+      say(`${sent} requests so far, ${wanted} wanted`);
+      await sleep(seconds * 1000);
+    },
+  };
 }
