@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import * as state from "@pulumi/pulumi/runtime/state";
-import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
+import { type LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import { type RegisterResourceRequest, type RegisterResourceResponse, Result } from "@pulumi/pulumi/proto/resource_pb";
 
 /**
@@ -102,7 +102,7 @@ export async function record(
     };
     store.settings.engine = {
       log: (request, callback) => {
-        logs.push(request.getMessage());
+        if (request.getSeverity() !== LogSeverity.DEBUG) logs.push(request.getMessage());
         callback(null, {});
       },
       setRootResource: (_request, callback) => callback(null, {}),
@@ -201,10 +201,10 @@ function recorded(request: RegisterResourceRequest, urn: string): RecordedResour
   const parent = request.getParent();
   const provider = request.getProvider();
   const timeouts = request.getCustomtimeouts()?.toObject();
+  // `delete` is a reserved word to protobuf's JavaScript, which calls it `pb_delete`.
+  const named = Object.entries(timeouts ?? {}).map(([key, value]) => [key.replace(/^pb_/, ""), value]);
   const customTimeouts = Object.fromEntries(
-    Object.entries(timeouts ?? {}).filter(
-      (entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== "",
-    ),
+    named.filter((entry): entry is [string, string] => typeof entry[1] === "string" && entry[1] !== ""),
   );
   const binding = request.getHooks()?.toObject() as Record<string, string[]> | undefined;
   const hooks = Object.fromEntries(
