@@ -69,8 +69,12 @@ export async function changeRow(rehearsal: Rehearsal, instanceIdentifier: string
 interface Container {
   env?: { name: string; value?: string }[];
 }
+interface PodTemplate {
+  metadata?: { annotations?: Record<string, string> };
+  spec: { containers: Container[] };
+}
 interface Deployment {
-  spec: { template: { spec: { containers: Container[] } } };
+  spec: { template: PodTemplate };
   status?: { updatedReplicas?: number; readyReplicas?: number; replicas?: number };
 }
 
@@ -99,18 +103,41 @@ export async function unpointGateways(rehearsal: Rehearsal, cluster: "a" | "b"):
   );
 }
 
-const ROLLOUT_SECONDS = 60;
+/** What `kubectl rollout restart` does: new pods, whose logs begin anew. */
+export async function restartGateways(rehearsal: Rehearsal, cluster: "a" | "b"): Promise<void> {
+  await changePods(rehearsal, cluster, (template) => {
+    template.metadata = {
+      ...template.metadata,
+      annotations: {
+        ...template.metadata?.annotations,
+        "kubectl.kubernetes.io/restartedAt": new Date().toISOString(),
+      },
+    };
+  });
+}
 
 async function changeGateways(
   rehearsal: Rehearsal,
   cluster: "a" | "b",
   change: (env: readonly { name: string; value?: string }[]) => { name: string; value?: string }[],
 ): Promise<void> {
+  await changePods(rehearsal, cluster, ({ spec }) => {
+    for (const container of spec.containers) container.env = change(container.env ?? []);
+  });
+}
+
+const ROLLOUT_SECONDS = 60;
+
+async function changePods(
+  rehearsal: Rehearsal,
+  cluster: "a" | "b",
+  change: (template: PodTemplate) => void,
+): Promise<void> {
   const { namespace } = rehearsal.world.releases;
   const name = cluster === "a" ? rehearsal.world.releases.gateway : GATEWAY_B;
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`;
   const deployment = (await kubernetes(rehearsal, cluster, "GET", path)) as Deployment;
-  for (const container of deployment.spec.template.spec.containers) container.env = change(container.env ?? []);
+  change(deployment.spec.template);
   await kubernetes(rehearsal, cluster, "PUT", path, deployment);
   const until = Date.now() + ROLLOUT_SECONDS * 1000;
   while (Date.now() < until) {

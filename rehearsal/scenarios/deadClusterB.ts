@@ -1,5 +1,6 @@
 import { rename } from "node:fs/promises";
 import { type Stage, trafficShare } from "../../migration/stages";
+import { restartGateways } from "../faults";
 import { type Rehearsal } from "../rehearsal";
 import { assertThat, currentRollbackId, databaseB, enter } from "./common";
 import { everyRequestAnswered } from "./migration";
@@ -86,4 +87,6 @@ async function revive(rehearsal: Rehearsal): Promise<void> {
   await clouds.call("setClusterApi", "b", true);
   await clouds.call("setDatabase", await databaseB(rehearsal), true);
   for (const part of CONTROL_PLANE) await clouds.call("scale", "b", `${world.releases.controlPlane}-${part}`, 1);
+  // The gateways served on, and logged that nobody answered: new pods begin without that.
+  await restartGateways(rehearsal, "b");
 }
