@@ -1,6 +1,7 @@
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
+import { shapeOfThisRun } from "./components/abandon";
 import { ConfigurationFreeze } from "./components/configurationFreeze";
 import { ControlPlane } from "./components/controlPlane";
 import { DashboardAccess } from "./components/dashboardAccess";
@@ -9,7 +10,6 @@ import { DataPlane } from "./components/dataPlane";
 import { DataPlaneA } from "./components/dataPlaneA";
 import { frameless } from "./components/failure";
 import { hostOfThisRun } from "./components/host";
-import { shapeOfThisRun } from "./components/abandon";
 import { Monitoring } from "./components/monitoring";
 import { DatabaseNetwork, TrafficNetwork } from "./components/network";
 import { proof } from "./components/proof";
@@ -57,7 +57,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const shape = await shapeOfThisRun(stage, gate);
 
   const { securityGroupId } = new DatabaseNetwork("database-network", settings);
-  new Monitoring("monitoring", { settings, split });
+  new Monitoring("monitoring", { settings, split, database: shape.databaseB !== "none" });
   const a = new Provider("cluster-a", clusterProvider(clusterA));
   const b = new Provider("cluster-b", clusterProvider(clusterB));
   new DataPlaneA("data-plane-a", { settings, split, provider: a });

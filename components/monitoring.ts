@@ -2,13 +2,14 @@ import { Dashboard, MetricAlarm } from "@pulumi/aws/cloudwatch";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseBIdentifier } from "../migration/names";
 import { type Settings } from "../migration/settings";
-import { shapeOf } from "../migration/stages";
 import { dashboardBody } from "./dashboard";
 import { type TrafficSplit } from "./trafficSplit";
 
 export interface MonitoringArgs {
   readonly settings: Settings;
   readonly split: TrafficSplit;
+  /** Whether database B is there to be watched. */
+  readonly database: boolean;
 }
 
 const GIBIBYTE = 1024 ** 3;
@@ -72,7 +73,7 @@ export class Monitoring extends pulumi.ComponentResource {
       for (const [suffix, limit] of Object.entries(targetLimits(title, settings)))
         alarm(`${side}-${suffix}`, limit, dimensions);
     }
-    if (shapeOf(settings.stage).databaseB !== "none") {
+    if (args.database) {
       const limits = databaseLimits(settings);
       for (const [suffix, limit] of Object.entries(limits)) {
         alarm(suffix, limit, { DBInstanceIdentifier: identifier });

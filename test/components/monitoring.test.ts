@@ -19,7 +19,7 @@ function watched(stack: StackName, changes: Changes = {}): Promise<Recording> {
     const gate = new StageGate("gate", { request: gateRequestOf(settings), secrets: {}, host });
     const { loadBalancerSecurityGroups } = new TrafficNetwork("network", settings);
     const split = new TrafficSplit("traffic", { settings, securityGroups: loadBalancerSecurityGroups, gate });
-    new Monitoring("monitoring", { settings, split });
+    new Monitoring("monitoring", { settings, split, database: settings.stage === "restore" });
     const provider = new Provider("cluster-a", { kubeconfig: "a.yaml", clusterIdentifier: "a" });
     new DataPlaneA("data-plane-a", { settings, split, provider });
     return {};
