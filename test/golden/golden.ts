@@ -21,8 +21,18 @@ export function goldenNames(stack: StackName): readonly GoldenName[] {
   return [...allStages(trafficStepsOf(stack)), "abandon-second-update"];
 }
 
-/** What the program registers at a stage. */
-export async function recordStage(stack: StackName, name: GoldenName): Promise<Recording> {
+const recordings = new Map<string, Promise<Recording>>();
+
+/** What the program registers at a stage; run once for all who ask. */
+export function recordStage(stack: StackName, name: GoldenName): Promise<Recording> {
+  const key = `${stack}/${name}`;
+  const made = recordings.get(key) ?? recordAnew(stack, name);
+  recordings.set(key, made);
+  return made;
+}
+
+/** The same, in a run of its own. */
+export async function recordAnew(stack: StackName, name: GoldenName): Promise<Recording> {
   const stage: Stage = name === "abandon-second-update" ? "abandon" : name;
   const before = name === "abandon-second-update" ? "abandon" : "rollback";
   return withoutStackTraces(() =>
@@ -51,8 +61,12 @@ async function withoutStackTraces<T>(run: () => Promise<T>): Promise<T> {
 }
 
 /** The golden's text. */
-export async function goldenOf(stack: StackName, name: GoldenName): Promise<string> {
-  const recording = await recordStage(stack, name);
+export async function goldenOf(
+  stack: StackName,
+  name: GoldenName,
+  recorded = recordStage(stack, name),
+): Promise<string> {
+  const recording = await recorded;
   if (recording.error !== undefined) throw recording.error;
   const scope = scopeOf(recording);
   const resources = recording.resources

@@ -2,19 +2,10 @@ import assert from "node:assert/strict";
 import { loadSchema } from "../../rehearsal/providers/framework/schema";
 import { validate } from "../../rehearsal/providers/framework/validate";
 import { shapeOf } from "../../migration/stages";
-import { type RecordedResource, type Recording, SECRET } from "../components/recorder";
-import { type GoldenName, goldenNames, recordStage, STACKS, type StackName } from "./golden";
+import { type RecordedResource, SECRET } from "../components/recorder";
+import { goldenNames, recordStage, STACKS } from "./golden";
 
 /** Rules that hold for every stack at every stage. */
-
-const recordings = new Map<string, Promise<Recording>>();
-
-function recording(stack: StackName, name: GoldenName): Promise<Recording> {
-  const key = `${stack}/${name}`;
-  const made = recordings.get(key) ?? recordStage(stack, name);
-  recordings.set(key, made);
-  return made;
-}
 
 /** Inputs without the marks of secrets. */
 function open(value: unknown): unknown {
@@ -54,7 +45,7 @@ for (const stack of STACKS) {
   for (const name of goldenNames(stack)) {
     describe(`${stack} ${name}`, () => {
       it("registers only what the pinned providers know, with no unknown or missing input", async () => {
-        const { resources, error } = await recording(stack, name);
+        const { resources, error } = await recordStage(stack, name);
         assert.equal(error, undefined);
         for (const { type, name: resource, inputs, custom } of resources) {
           if (!custom || type.startsWith("pulumi:")) continue;
@@ -67,7 +58,7 @@ for (const stack of STACKS) {
       });
 
       it("gives every rule both groups in the order A, B, with weights of the stage and stickiness off", async () => {
-        const { resources } = await recording(stack, name);
+        const { resources } = await recordStage(stack, name);
         const carriers = resources.filter((resource) => forwards(resource).length > 0);
         assert.equal(carriers.length, stack === "staging" ? 1 : 2);
         const { weightB } = shapeOf(name === "abandon-second-update" ? "abandon" : name);
@@ -88,7 +79,7 @@ for (const stack of STACKS) {
       });
 
       it("shows no secret in plain", async () => {
-        const { resources, outputs } = await recording(stack, name);
+        const { resources, outputs } = await recordStage(stack, name);
         for (const { type, name: resource, inputs } of resources) {
           assert.deepEqual(
             texts(inputs).filter((text) => MADE_UP.test(text)),
@@ -100,7 +91,7 @@ for (const stack of STACKS) {
       });
 
       it("opens nothing to the world that the settings do not ask for", async () => {
-        const { resources } = await recording(stack, name);
+        const { resources } = await recordStage(stack, name);
         for (const { type, name: resource, inputs } of resources) {
           if (type.endsWith(":SecurityGroupIngressRule")) assert.notEqual(inputs["cidrIpv4"], "0.0.0.0/0", resource);
           if (type.endsWith(":SecurityGroup")) assert.ok(!("ingress" in inputs) && !("egress" in inputs), resource);
@@ -108,7 +99,7 @@ for (const stack of STACKS) {
       });
 
       it("keeps database B encrypted, private, and with a last snapshot", async () => {
-        const { resources } = await recording(stack, name);
+        const { resources } = await recordStage(stack, name);
         for (const { inputs, options } of resources.filter(({ type }) => type === "aws:rds/instance:Instance")) {
           const { storageEncrypted, publiclyAccessible, skipFinalSnapshot, deleteAutomatedBackups } = inputs;
           assert.deepEqual(
@@ -127,7 +118,7 @@ for (const stack of STACKS) {
       });
 
       it("pins every data plane to control plane B, of the same version", async () => {
-        const { resources } = await recording(stack, name);
+        const { resources } = await recordStage(stack, name);
         const releases = resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
         for (const { name: resource, inputs } of releases.filter(({ name: label }) => label.startsWith("data-plane"))) {
           const values = inputs["values"] as {
@@ -160,7 +151,7 @@ for (const stack of STACKS) {
       });
 
       it("protects exactly what B serves with, from start to the end", async () => {
-        const { resources } = await recording(stack, name);
+        const { resources } = await recordStage(stack, name);
         const { protectB } = shapeOf(name === "abandon-second-update" ? "abandon" : name);
         const serving = resources.filter(
           ({ type, name: label }) =>
