@@ -14,7 +14,6 @@ export async function runWithin(
   const end = (): void => limit.abort();
   const timer = setTimeout(end, limitSeconds * 1000);
   outer.addEventListener("abort", end, { once: true });
-  if (outer.aborted) end();
   // The check gets a moment to say itself what did not answer; it is not trusted to end.
   let grace: NodeJS.Timeout | undefined;
   const silent = new Promise<never>((_resolve, reject) => {
@@ -22,6 +21,7 @@ export async function runWithin(
       grace = setTimeout(() => reject(tooSlow(check, limitSeconds)), GRACE_MS);
     });
   });
+  if (outer.aborted) end();
   try {
     return await Promise.race([run(limit.signal), silent]);
   } catch (error) {

@@ -109,7 +109,7 @@ describe("record: chain", () => {
   it("tells any single changed digit or letter of its text, or refuses to read it", () => {
     const rendered = renderRecord(recordOf(draft("prepare", 0), draft("freeze", 1)));
     fc.assert(
-      fc.property(fc.nat(rendered.length - 1), fc.constantFrom(..."0aZ "), (at, letter) => {
+      fc.property(fc.nat(rendered.length - 1), fc.constantFrom("0", "a", "Z", " "), (at, letter) => {
         fc.pre(/[0-9a-zA-Z]/.test(rendered.charAt(at)) && rendered.charAt(at) !== letter);
         const changed = rendered.slice(0, at) + letter + rendered.slice(at + 1);
         try {
