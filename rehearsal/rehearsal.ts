@@ -158,7 +158,11 @@ export class Rehearsal {
    * Enters a stage as an operator does: set it, preview, up; then the engine must see nothing left to do, only what the
    * stage table names may have changed, and B's measured share must fit its weight.
    */
-  async enter(stage: Stage, settings: Readonly<Record<string, unknown>> = {}): Promise<Operation> {
+  async enter(
+    stage: Stage,
+    settings: Readonly<Record<string, unknown>> = {},
+    expected = { gate: true },
+  ): Promise<Operation> {
     const begun = await this.count();
     await this.stack.configure({ stage, ...settings });
     const preview = await this.stack.preview();
@@ -167,7 +171,7 @@ export class Rehearsal {
     await sleep(PROPAGATION_MS);
     const from = await this.count();
     await this.nothingLeftToDo(stage);
-    this.onlyTheStagesOwn(stage, update);
+    this.onlyTheStagesOwn(stage, update, expected);
     const to = await this.lookUntil(from);
     this.finish(stage, { begun, from, to, preview, update });
     this.database ??= databaseProof(update);
@@ -232,8 +236,12 @@ export class Rehearsal {
     throw new RehearsalFailure(`after ${stage} the engine still wants to change: ${list}`);
   }
 
-  /** @param expected `gate: false` for a stage that was recorded already: the gate has nothing to do then */
-  private onlyTheStagesOwn(stage: Stage, { changes }: Operation, expected = { gate: true }): void {
+  /**
+   * An update may change only what the stage table names.
+   *
+   * @param expected `gate: false` for a stage that was recorded already: the gate has nothing to do then
+   */
+  onlyTheStagesOwn(stage: Stage, { changes }: Operation, expected = { gate: true }): void {
     const unexpected = unexpectedChanges(stage, changes);
     if (unexpected.length > 0) {
       const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");

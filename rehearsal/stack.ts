@@ -60,7 +60,7 @@ const LINKED = [
   "tsconfig.json",
   "tsconfig.pulumi.json",
 ];
-const QUIET_OPS = new Set(["same", "read", "refresh"]);
+const QUIET_OPS = new Set(["same", "read", "refresh", "discard"]);
 
 /**
  * One stack of the unchanged program on the real engine, over the Automation API.

@@ -14,13 +14,29 @@ export const abandoned: Scenario = {
     enter("freeze"),
     enter("restore"),
     enter("start"),
-    enter("abandon"),
+    abandonInTwoUpdates(),
     clusterAIsOpen(),
     enter("prepare", "prepare again"),
     clusterAIsOpen(),
     everyRequestAnswered(),
   ],
 };
+
+/** The engine deletes nothing that is protected in its state: one update lifts the protection, the next one deletes. */
+function abandonInTwoUpdates(): Step {
+  return {
+    title: "abandon, in two updates",
+    async run(rehearsal, say) {
+      await rehearsal.stack.configure({ stage: "abandon" });
+      const first = await rehearsal.stack.up();
+      rehearsal.onlyTheStagesOwn("abandon", first);
+      const second = await rehearsal.enter("abandon", {}, { gate: false });
+      const deleted = second.changes.filter(({ op }) => op === "delete").length;
+      assertThat(deleted > 0, "the second update deleted nothing of B");
+      say(`A open after ${first.seconds.toFixed(1)} s, ${deleted} resources of B deleted by the second update`);
+    },
+  };
+}
 
 function clusterAIsOpen(): Step {
   return {
