@@ -39,6 +39,8 @@ export class RehearsalFailure extends Error {
 
 /** The weights change in the load balancer this long after the call, as ELB's do; then a stage's traffic counts. */
 const PROPAGATION_MS = 600;
+/** Longer than the longest stream or WebSocket of the load. */
+const DRAIN_SECONDS = 40;
 
 /** One computer as two clusters under load, with the unchanged program on the real engine. */
 export class Rehearsal {
@@ -142,6 +144,22 @@ export class Rehearsal {
   async count(): Promise<Count> {
     const [load, balancer] = await Promise.all([this.loadSnapshot(), this.clouds.call("loadBalancerState")]);
     return count(load, balancer, [this.world.loadBalancer.targetGroupAArn]);
+  }
+
+  /** Waits until B has nothing in flight: streams and WebSockets end where they began, also after a rollback. */
+  async drainB(): Promise<void> {
+    const until = Date.now() + DRAIN_SECONDS * 1000;
+    const { targetGroupAArn } = this.world.loadBalancer;
+    for (;;) {
+      const { counters } = await this.clouds.call("loadBalancerState");
+      const active = Object.entries(counters).reduce(
+        (sum, [arn, group]) => sum + (arn === targetGroupAArn ? 0 : group.active),
+        0,
+      );
+      if (active === 0) return;
+      if (Date.now() > until) throw new RehearsalFailure(`B still has ${active} requests in flight`);
+      await sleep(300);
+    }
   }
 
   /** Where the weights of the program's rules can be set without the program: the targets of the way back. */

@@ -88,5 +88,6 @@ async function revive(rehearsal: Rehearsal): Promise<void> {
   await clouds.call("setDatabase", await databaseB(rehearsal), true);
   for (const part of CONTROL_PLANE) await clouds.call("scale", "b", `${world.releases.controlPlane}-${part}`, 1);
   // The gateways served on, and logged that nobody answered: new pods begin without that.
+  await rehearsal.drainB();
   await restartGateways(rehearsal, "b");
 }
