@@ -9,6 +9,10 @@ const SCHEMA = `
   create schema portal;
   create type state as enum ('on', 'off');
   create domain share as numeric check (value between 0 and 100);
+  create domain moment as timestamptz;
+  create type span as (part interval, bytes bytea, factor double precision);
+  create table odd (id int primary key, since moment, span span, kind regclass);
+  insert into odd values (1, '2026-01-01T00:00:00Z', row('1 day 2 hours', '\\x00ff', 0.1::float8 + 0.2), 'pg_class');
   create table route (id text primary key, spec jsonb not null, paths text[] not null default '{}', state state not null default 'on');
   insert into route select 'r-' || n, jsonb_build_object('limit', n * 1.0, 'uri', '/' || n), array['/a', '/' || n] from generate_series(1, 500) n;
   create table limits (gateway text, plugin text, rate numeric, ratio double precision, part share, primary key (gateway, plugin));
@@ -69,9 +73,9 @@ describe("check: databases", () => {
     assert.deepEqual(result.findings, []);
     assert.equal(result.verdict, "holds");
     assert.equal(summary.equal, true);
-    // route, limits, secret, User Log, tag, two partitions, empty, token, kine by key.
-    assert.equal(summary.tables, 10);
-    assert.equal(summary.rows, 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1);
+    // odd, route, limits, secret, User Log, tag, two partitions, empty, token, kine by key.
+    assert.equal(summary.tables, 11);
+    assert.equal(summary.rows, 1 + 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1);
     assert.match(summary.digest, /^[0-9a-f]{64}$/);
     const notes = result.notes.join("\n");
     for (const table of ["gateway_instance", "audit_log", "token columns last_used_at", "kine"]) {
@@ -82,16 +86,15 @@ describe("check: databases", () => {
 
   it("gives the same digest on a server with other settings for times and floats", async () => {
     const { summary } = await compare();
-    await server.run(
-      "api7ee",
-      "alter database a set timezone to 'Asia/Tokyo'",
-      "alter database a set extra_float_digits to 0",
-    );
-    await server.run(
-      "api7ee",
-      "alter database b set timezone to 'Asia/Tokyo'",
-      "alter database b set extra_float_digits to 0",
-    );
+    const settings = [
+      "timezone to 'Asia/Tokyo'",
+      "datestyle to 'German'",
+      "intervalstyle to 'iso_8601'",
+      "bytea_output to 'escape'",
+      "extra_float_digits to 0",
+    ];
+    for (const setting of settings)
+      await server.run("api7ee", `alter database a set ${setting}`, `alter database b set ${setting}`);
     const again = await compare();
     assert.deepEqual(again.result.findings, []);
     assert.equal(again.summary.digest, summary.digest);
@@ -104,6 +107,8 @@ describe("check: databases", () => {
     ["-0 that became 0", "update limits set ratio = 0 where plugin = 'b'", "public.limits", /1 changed/],
     ["NaN that became null", "update limits set ratio = null where ratio = 'NaN'", "public.limits", /1 changed/],
     ["a changed value of a domain", "update limits set part = 20 where part = 20.0", "public.limits", /1 changed/],
+    ["a domain's time of day", "update odd set since = since + interval '1 microsecond'", "public.odd", /1 changed/],
+    ["a value inside a composite type", "update odd set span.factor = 0.3", "public.odd", /1 changed/],
     ["a changed enumeration", "update route set state = 'off' where id = 'r-2'", "public.route", /r-2 \(changed\)/],
     ["the order inside an array", "update route set paths = array['/3', '/a'] where id = 'r-3'", "public.route", /r-3 \(changed\)/],
     ["a changed byte", "update secret set content = '\\x00fe' where id = 1", "public.secret", /1 \(changed\)/],

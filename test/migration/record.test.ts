@@ -104,6 +104,10 @@ describe("record: chain", () => {
       assert.notDeepEqual(verifyChain(parseRecord(renderRecord(changed))), [], `${what}, read back`);
     }
     assert.deepEqual(verifyChain(record), []);
+    // Whoever changes an entry and mends the check sum still has to mend every entry after it.
+    for (const what of ["first changed", "middle missing", "swapped"]) {
+      assert.notDeepEqual(verifyChain({ ...(broken[what] ?? assert.fail(what)), head: undefined }), [], what);
+    }
   });
 
   it("tells any single changed digit or letter of its text, or refuses to read it", () => {
