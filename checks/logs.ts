@@ -116,7 +116,9 @@ export function readLog(
 
 function isPast(time: Date | undefined, readySince: Date | undefined, now: Date): boolean {
   if (!time) return false;
-  return (readySince !== undefined && time < readySince) || now.getTime() - time.getTime() > RECENT_MS;
+  // Kubernetes gives the moment of readiness in whole seconds.
+  const ready = readySince === undefined ? Number.NEGATIVE_INFINITY : readySince.getTime() + 1_000;
+  return time.getTime() < ready || now.getTime() - time.getTime() > RECENT_MS;
 }
 
 /** The time in front of a line; undefined when there is none. */

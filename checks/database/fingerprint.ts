@@ -46,11 +46,11 @@ export function rowSource(
 
 /**
  * The content of a kine table: the newest value of each key that is not deleted (facts/api7.md 4.4). A starting gateway
- * writes its empty directories with the value `init_dir` (facts/api7.md 2.3), which is no configuration.
+ * writes its empty directories with the value `init_dir` (facts/api7.md 2.3), plain or as JSON, which is no configuration.
  */
 function keyValueSource(table: Table): RowSource {
   const newest = `select distinct on (name) name, deleted, lease, value from only ${table.id} order by name, id desc`;
-  const kept = `deleted = 0 and lease = 0 and name <> 'compact_rev_key' and value is distinct from 'init_dir'::bytea`;
+  const kept = `deleted = 0 and lease = 0 and name <> 'compact_rev_key' and coalesce(value, '') not in ('init_dir'::bytea, '"init_dir"'::bytea)`;
   return {
     from: `(select name, value from (${newest}) newest where ${kept})`,
     columns: table.columns.filter((column) => column.name === "name" || column.name === "value"),

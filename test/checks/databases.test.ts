@@ -220,6 +220,7 @@ describe("check: databases", () => {
       "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/routes/1', 0, 0, 1, 3, 0, 'new')",
       "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/instances/1', 1, 0, 9, 0, 77, 'x')",
       "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/routes/', 1, 0, 9, 0, 0, 'init_dir')",
+      `insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/services/', 1, 0, 9, 0, 0, '"init_dir"')`,
       "delete from kine where name = '/routes/2'",
       "update kine set prev_revision = 12 where name = 'compact_rev_key'",
     );

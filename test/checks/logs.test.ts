@@ -41,7 +41,12 @@ describe("check: logs", () => {
   }
 
   it("does not count what was before the pod was ready", () => {
-    const log = BROKEN.map((text) => line(61, text)).join("\n");
+    const log = BROKEN.map((text, index) => line(60.5 - index / 30, text)).join("\n");
+    assert.equal(
+      readLog(line(59.9, "heartbeat failed"), DATA_PLANE_FRAGMENTS, READY, new Date(NOW.getTime() - 31 * 60_000))
+        .troubles.length,
+      1,
+    );
     const reading = readLog(log, DATA_PLANE_FRAGMENTS, READY, NOW);
     assert.deepEqual(reading.troubles, []);
     assert.ok(reading.past.length > 10);
