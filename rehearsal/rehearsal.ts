@@ -2,11 +2,12 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import program = require("../index");
+import program from "../index";
 import { type Stage, shapeOf } from "../migration/stages";
 import { Clouds, type World } from "./cloud";
 import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
-import { cacheFolder, ensureEngine, localEngineEnvironment } from "./engine";
+import { cacheFolder, ensureEngine } from "./engine";
+import { awsEnvironment, engineEnvironment } from "./environment";
 import { installLanguageHost } from "./engine/languageHost";
 import { carriesWeights, isGate, unexpectedChanges } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
@@ -313,22 +314,4 @@ function databaseProof({ outputs }: Operation): DatabaseSummary | null {
 
 function seconds(from: Date, to: Date): number {
   return round((to.getTime() - from.getTime()) / 1000, 2);
-}
-
-function awsEnvironment(world: World): Record<string, string> {
-  return {
-    AWS_ENDPOINT_URL: world.awsEndpoint,
-    AWS_REGION: world.region,
-    AWS_ACCESS_KEY_ID: "AKIAREHEARSAL0000000",
-    AWS_SECRET_ACCESS_KEY: "rehearsal",
-  };
-}
-
-function engineEnvironment(home: string, path: string, world: World): Record<string, string> {
-  return {
-    ...localEngineEnvironment(join(home, "pulumi")),
-    PULUMI_BACKEND_URL: `file://${join(home, "state")}`,
-    PATH: [path, process.env["PATH"] ?? ""].join(delimiter),
-    ...awsEnvironment(world),
-  };
 }

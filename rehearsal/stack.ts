@@ -111,7 +111,7 @@ export class MigrationStack {
       if (value === undefined) delete config[path];
       else config[path] = value;
     }
-    await workspace.saveStackSettings(name, { ...file, config } as typeof file);
+    await workspace.saveStackSettings(name, { ...file, config });
   }
 
   async preview(options: UpdateOptions = {}): Promise<Operation> {
@@ -164,8 +164,8 @@ export class MigrationStack {
 
   /** The engine's state as it keeps it, secrets encrypted. */
   async state(): Promise<unknown> {
-    const { deployment } = await this.stack.exportStack();
-    return deployment as unknown;
+    const exported = await this.stack.exportStack();
+    return exported.deployment as unknown;
   }
 
   private async run(

@@ -176,7 +176,7 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
   function databaseOf(identifier: string): PostgresServer {
     const server = aws.databaseServer(identifier);
     if (server === undefined) throw new Error(`there is no database instance ${identifier}`);
-    return server as PostgresServer;
+    return server;
   }
 
   function podsOf(cluster: "a" | "b", deployment: string): ReturnType<KubernetesCluster["pods"]> {
@@ -188,7 +188,7 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     const object = await client.find(KINDS.deployment, RELEASES.namespace, deployment);
     if (object === undefined) throw new Error(`cluster ${cluster.name} has no Deployment ${deployment}`);
     const spec = { ...(object["spec"] as Record<string, unknown>), replicas };
-    await client.replace(KINDS.deployment, { ...object, spec } as typeof object, "somebody");
+    await client.replace(KINDS.deployment, { ...object, spec }, "somebody");
     const until = Date.now() + SCALE_SECONDS * 1000;
     while (Date.now() < until) {
       const pods = podsOf(cluster.name, deployment);
