@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import program from "../index";
+import { lastEntry, parseRecord } from "../migration/record";
 import { type Stage, shapeOf } from "../migration/stages";
 import { Clouds, type World } from "./cloud";
 import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
@@ -299,9 +300,17 @@ export class Rehearsal {
       seconds: seconds(run.begun.at, run.to.at),
       previewSeconds: round(run.preview?.seconds ?? 0, 2),
       updateSeconds: round(run.update.seconds, 2),
-      verdict: "go",
+      verdict: verdictOf(run.update),
     });
   }
+}
+
+/** What the gate wrote into the record for the stage: `back` for a rollback, `go` when everything it looked at held. */
+function verdictOf({ outputs }: Operation): StageSummary["verdict"] {
+  const record: unknown = outputs["record"]?.value;
+  const entry = typeof record === "string" ? lastEntry(parseRecord(record)) : undefined;
+  if (entry?.stage === "rollback") return "back";
+  return entry?.checks.every(({ verdict }) => verdict === "holds") === true ? "go" : "hold";
 }
 
 /** The proof's own output: the program hands it through. */

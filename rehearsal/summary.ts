@@ -15,7 +15,7 @@ export interface StageSummary {
   readonly seconds: number;
   readonly previewSeconds: number;
   readonly updateSeconds: number;
-  /** What the stage gate said: `go` when it let the stage be entered. */
+  /** What the record says: `go` when every check of the gate held, `back` for a rollback. */
   readonly verdict: "go" | "hold" | "back";
 }
 
