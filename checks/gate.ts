@@ -137,7 +137,7 @@ async function draftOf(
 /** What the load balancer holds, where that differs from the record: weights set by hand, or a step half made. */
 async function liveAtRollback(context: GateContext): Promise<Readonly<Record<string, string>> | undefined> {
   const seen = await withinLimit(readLiveWeights(context), FREE_MOVE_MS);
-  if (!seen) return { "*": `not seen within ${FREE_MOVE_MS / 1000} s` };
+  if (!seen) return { "*": `could not be seen (limit ${FREE_MOVE_MS / 1000} s)` };
   const recorded = `${context.move.liveWeightsB[0] ?? 0} %`;
   const differing = Object.entries(seen).filter(([, share]) => share !== recorded);
   if (differing.length === 0) return undefined;

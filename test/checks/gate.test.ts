@@ -314,7 +314,7 @@ describe("stage gate", () => {
       const last = lastEntry(parseRecord(record));
       assert.equal(last?.stage, "rollback");
       assert.match(last.by, /^os:/);
-      assert.deepEqual(last.live, { "*": "not seen within 2 s" });
+      assert.deepEqual(last.live, { "*": "could not be seen (limit 2 s)" });
       chmodSync(join(folder, "record"), 0o755);
     });
 
