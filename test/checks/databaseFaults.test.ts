@@ -167,7 +167,8 @@ describe("check: databases, with faults", () => {
     try {
       const result = await comparing;
       assert.equal(result.verdict, "unknown");
-      assert.ok(result.findings.some(({ subject }) => subject.includes("database A, table public.secret")));
+      // Both databases are on this server; which query it dies in depends on how far the comparison has come.
+      assert.ok(result.findings.some(({ subject }) => subject.startsWith("database A")));
     } finally {
       await server.server.start();
     }
