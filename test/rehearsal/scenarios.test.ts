@@ -23,7 +23,11 @@ describe("scenarios of the rehearsal, at small scale", () => {
     it(`${scenario.name}: ${scenario.description}`, async function () {
       this.timeout(LIMIT_MS);
       const folder = join(out, scenario.name);
-      const result = await runScenario(scenario, { ...SMALL, out: folder, lookSeconds: Math.min(scenario.lookSeconds, 3) });
+      const result = await runScenario(scenario, {
+        ...SMALL,
+        out: folder,
+        lookSeconds: Math.min(scenario.lookSeconds, 3),
+      });
       assertHeld(result);
       const written = JSON.parse(await readFile(join(folder, "summary.json"), "utf8")) as Summary;
       assert.deepEqual(written, result.summary);
