@@ -102,7 +102,8 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   return {
     stage,
     weights: { a: 100 - shape.weightB, b: shape.weightB },
-    wayBack: wayBack(split, gate, settings.region),
+    // After `decommission` A has nothing to serve with: there is no way back that anybody should copy.
+    ...(stage === "decommission" ? {} : { wayBack: wayBack(split, gate, settings.region) }),
     record: gate.record,
     ...(database === undefined
       ? {}

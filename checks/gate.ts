@@ -49,11 +49,13 @@ export async function runGate(input: GateInput): Promise<Outcome> {
   const verifiedAt = state && verified?.get(state.stage);
   const ending = new AbortController();
   const context = contextOf(input, request, record, move, { now, verifiedAt, signal: ending.signal });
-  const [results, draft] = await Promise.all([
+  const [results, draft, raised] = await Promise.all([
     isFree(move) ? [] : runChecks(input.checks, context),
     draftOf(input, request, move, context, folder),
+    raisedByStepDown(context),
   ]).finally(() => ending.abort());
   const evidence = evidenceOf({ at: now.toISOString(), stage: move.to, from: move.from ?? null, results });
+  if (raised !== undefined) return { exitCode: 1, stdout: "", stderr: raised };
   const verdict = overall(results);
   if (verdict !== "holds") {
     await withinLimit(folder.keep(evidence), FREE_MOVE_MS);
@@ -101,6 +103,26 @@ async function rollBackBlindly(
     evidence: read.setAside ? [read.setAside] : [],
     notes: read.warnings,
   });
+}
+
+/**
+ * A step down must not raise B: after 100/0 was set by hand, `traffic-25` from a recorded `traffic-50` would do so without
+ * any proof. What cannot be seen within the limit holds nothing up.
+ */
+async function raisedByStepDown(context: GateContext): Promise<string | undefined> {
+  const { move } = context;
+  if (move.kind !== "down") return undefined;
+  const { weightB } = shapeOf(move.to);
+  const seen = await withinLimit(readLiveWeights(context), FREE_MOVE_MS);
+  const lower = Object.entries(seen ?? {}).filter(([, share]) => Number.parseFloat(share) < weightB);
+  if (lower.length === 0) return undefined;
+  const list = lower.map(([group, share]) => `${group} ${share}`).join(", ");
+  return [
+    `DOES NOT HOLD  live weights: the step down to ${move.to}`,
+    `  seen      B has less already (${list})`,
+    `  expected  B has more than ${weightB} %: what was lowered by hand may not rise without the checks`,
+    "  remedy    record what is live: pulumi config set stage rollback && pulumi up --skip-preview --refresh",
+  ].join("\n");
 }
 
 /** Everything of the entry that does not come from checks. */

@@ -90,7 +90,7 @@ function brokenRecord(error: RecordError): Outcome {
     `  seen      ${error.message}`,
     "  expected  the record as the gate wrote it",
     "  remedy    bring it back from the state's history (pulumi stack history, pulumi stack import) or from record.jsonl;",
-    `            the way back stays open: ${setStageCommand("rollback")} && pulumi up`,
+    `            the way back stays open: ${setStageCommand("rollback")} && pulumi up --skip-preview --refresh`,
   ];
   return { exitCode: 1, stdout: "", stderr: stderr.join("\n") };
 }

@@ -4,7 +4,7 @@ import { describeRule, type LiveRule, type LoadBalancers } from "./clients/elb";
 import { Report, type CheckResult } from "./result";
 
 const CHECK = "live weights";
-const BACK = "record what is live: pulumi config set stage rollback && pulumi up";
+const BACK = "record what is live: pulumi config set stage rollback && pulumi up --skip-preview --refresh";
 
 /** Whether the load balancer holds what was last recorded, before anything is built on it. */
 export const liveWeights: GateCheck = {

@@ -5,8 +5,11 @@ import { type Move } from "./context";
 
 /** Which move a request means, given the record; and which moves are never held up by any check. */
 
-/** Kinds that only take risk away, or change nothing: no check could hold them. */
-const FREE: ReadonlySet<MoveKind> = new Set(["stay", "down", "rollback", "abandon"]);
+/**
+ * Kinds that only take risk away, or change nothing: no check could hold them. `abandon` is not urgent, and it deletes
+ * B: it asks whether the load balancer really gives A everything.
+ */
+const FREE: ReadonlySet<MoveKind> = new Set(["stay", "down", "rollback"]);
 
 export type JudgedMove =
   | { readonly allowed: true; readonly move: Move }

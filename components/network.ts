@@ -1,6 +1,7 @@
 import { SecurityGroup } from "@pulumi/aws/ec2";
 import { SecurityGroupEgressRule, SecurityGroupIngressRule } from "@pulumi/aws/vpc";
 import * as pulumi from "@pulumi/pulumi";
+import { shapeOf } from "../migration/stages";
 import { type ListenerSettings, type Settings } from "../migration/settings";
 
 /** Where gateways take requests from the load balancer. */
@@ -18,7 +19,8 @@ export class TrafficNetwork extends pulumi.ComponentResource {
   constructor(name: string, settings: ListenerSettings, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:TrafficNetwork", name, {}, options);
     const { network, loadBalancer, tags } = settings;
-    const child = { parent: this };
+    // Without these rules no request reaches B: as firm as what it serves with.
+    const child = { parent: this, protect: shapeOf(settings.stage).protectB };
     const ports = [...new Set([GATEWAY_PORT, loadBalancer.healthCheck.port])];
 
     let source: pulumi.Input<string>;
@@ -103,7 +105,8 @@ export class DatabaseNetwork extends pulumi.ComponentResource {
   constructor(name: string, settings: Settings, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DatabaseNetwork", name, {}, options);
     const { network, tags } = settings;
-    const child = { parent: this };
+    // Without these rules no request reaches B: as firm as what it serves with.
+    const child = { parent: this, protect: shapeOf(settings.stage).protectB };
     const own = new SecurityGroup(
       name,
       { vpcId: network.vpcId, description: "Database B of the API7 migration", tags },

@@ -4,8 +4,16 @@ import * as command from "@pulumi/command/local";
 import * as pulumi from "@pulumi/pulumi";
 import { type GateRequest } from "../migration/gateRequest";
 import { type WayBackRequest } from "../migration/scope";
-import { canonicalJson, lastEntry, type MigrationRecord, parseRecord, rollbackId, stateOf } from "../migration/record";
-import { judgeMove, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
+import {
+  canonicalJson,
+  EMPTY_RECORD,
+  lastEntry,
+  type MigrationRecord,
+  parseRecord,
+  rollbackId,
+  stateOf,
+} from "../migration/record";
+import { judgeMove, type MoveKind, type MoveVerdict, type Stage, trafficShare } from "../migration/stages";
 import { refusal } from "./failure";
 import { type Host } from "./host";
 import { settled } from "./outputs";
@@ -22,6 +30,8 @@ export interface StageGateArgs {
 
 /** A traffic gate ends within 30 s; a check of databases may take minutes. Then the way up is held. */
 const VERIFY_MAXIMUM_MS = 10 * 60 * 1000;
+/** The way back waits no longer than this for the gate's first word; the engine usually has it within milliseconds. */
+const FIRST_WORD_MS = 2_000;
 /** Moves for which the gate proves the stage before. */
 const PROVING: readonly MoveKind[] = ["up", "override", "leave-rollback"];
 
@@ -47,6 +57,8 @@ export class StageGate extends pulumi.ComponentResource {
   private recordText: string | undefined;
   /** The record that an update of the gate began with, in preview too. */
   private previousText: string | undefined;
+  /** Resolves when an update of the gate begins: its old record is known then. */
+  private readonly begun: Promise<void>;
 
   constructor(name: string, args: StageGateArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:StageGate", name, {}, options);
@@ -54,12 +66,15 @@ export class StageGate extends pulumi.ComponentResource {
     this.host = args.host;
 
     const { stage } = args.request;
+    let begin: () => void = () => undefined;
+    this.begun = new Promise((resolve) => (begin = resolve));
     this.environment = secretEnvironment(args.secrets);
     const hook = new pulumi.ResourceHook(
       `${name}-legal-move`,
       (step) => {
         const before: unknown = step.oldOutputs?.["stdout"];
         this.previousText = typeof before === "string" ? before : undefined;
+        begin();
         const verdict = judgeGateStep(step, args.request);
         if (!verdict.allowed) throw refusal(verdict);
       },
@@ -95,6 +110,32 @@ export class StageGate extends pulumi.ComponentResource {
     if (!stdout.known && !pulumi.runtime.isDryRun())
       throw new Error(`The gate for ${this.request.stage} did not pass.`);
     this.recordText = stdout.value;
+    const recorded = stateOf(parsed(stdout.value) ?? EMPTY_RECORD)?.stage;
+    // Left out by `--target`. The rules of a traffic step run the checks themselves; the other stages have nobody else.
+    if (recorded !== undefined && recorded !== this.request.stage && !goesWithoutGate(this.request.stage)) {
+      throw new Error(
+        `The stage gate was left out of this update (--target): the record stands at ${recorded}, not at ` +
+          `${this.request.stage}.\nRun the whole update: pulumi up`,
+      );
+    }
+  }
+
+  /**
+   * The stage that stood before this run, for what must not wait for the gate. Undefined on a new stack, and when the
+   * engine has not asked the gate within {@link FIRST_WORD_MS}.
+   */
+  async stageBefore(): Promise<Stage | undefined> {
+    const unchanged = settled(this.record).then(
+      ({ value }) => {
+        this.previousText ??= value;
+      },
+      () => undefined,
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, FIRST_WORD_MS)));
+    await Promise.race([this.begun, unchanged, limit]);
+    clearTimeout(timer);
+    return stateOf(parsedOrNothing(this.previousText))?.stage;
   }
 
   /** The record as far as it is known: in a preview that will run the gate, the one before. */
@@ -171,6 +212,20 @@ export function judgeGateStep(step: GateStep, request: StageGateArgs["request"])
   const record = recordOf(step.oldOutputs, request.stage);
   const from = (record === undefined ? undefined : stateOf(record)?.stage) ?? stageOf(step.oldInputs);
   return judgeMove(from, request.stage, contextOf(request, record));
+}
+
+/** Stages that an update may go to without the gate: the way back, and steps whose rules prove themselves. */
+function goesWithoutGate(stage: Stage): boolean {
+  return stage === "rollback" || stage === "abandon" || trafficShare(stage) !== undefined;
+}
+
+/** An unreadable record must not hold what cannot wait. */
+function parsedOrNothing(text: string | undefined): MigrationRecord {
+  try {
+    return parsed(text) ?? EMPTY_RECORD;
+  } catch {
+    return EMPTY_RECORD;
+  }
 }
 
 function parsed(text: string | undefined): MigrationRecord | undefined {

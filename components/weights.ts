@@ -10,7 +10,7 @@ export interface WeightContext {
   readonly stage: Stage;
   readonly trafficSteps: readonly number[];
   readonly override?: Override | undefined;
-  readonly gate: Pick<StageGate, "judge" | "passedInThisRun" | "verify">;
+  readonly gate: Pick<StageGate, "judge" | "passedInThisRun" | "stageBefore" | "verify">;
 }
 
 /** The part of a hook's arguments that is judged. */
@@ -50,7 +50,7 @@ export function judgeFirstWeights(step: WeightStep): void {
 }
 
 /**
- * Falling and staying return at once: nothing ever holds the way back. Rising needs a legal step, and proof: the gate
+ * Falling and staying return at once: nothing ever holds the way back, as long as A is there. Rising needs a legal step, and proof: the gate
  * of this very run, or the gate's checks, run here.
  *
  * @throws when the step is refused
@@ -61,9 +61,16 @@ export async function judgeWeightStep(step: WeightStep, context: WeightContext, 
   if (to === undefined) throw new Error(`${step.name} has no forward action with the weights of A and B.`);
   // A rule that was changed by hand into one without weights gave B nothing that could be told from here.
   const before = from ?? 0;
-  if (to <= before) return;
-  const { gate } = context;
-  for (const verdict of [judgeWeights(before, to, context), gate.judge()]) refuseUnless(verdict);
+  if (to === before) return;
+  const { gate, stage } = context;
+  if (to < before) {
+    // A runs nothing any more: what went back there would be lost.
+    if (before === 100 && (await gate.stageBefore()) === "decommission") throw noWayBack(step.name);
+    return;
+  }
+  // At `decommission` only 100 % is right, whatever somebody made of it: it need not be climbed to step by step.
+  if (stage !== "decommission") refuseUnless(judgeWeights(before, to, context));
+  refuseUnless(gate.judge());
   if (dryRun || gate.passedInThisRun()) return;
   await gate.verify();
 }
@@ -82,6 +89,13 @@ export function weightOfB(inputs: WeightStep["newInputs"]): number | undefined {
     }
   }
   return undefined;
+}
+
+function noWayBack(name: string): Error {
+  return new Error(
+    `${name}: A was scaled to zero at decommission; requests that went back there would be lost.\n` +
+      "To serve from A again its owners have to bring it up first; after that change the load balancer by hand.",
+  );
 }
 
 function refuseUnless(verdict: MoveVerdict | undefined): void {

@@ -27,3 +27,30 @@ export function engineEnvironment(home: string, path: string, world: World): Rec
     ...awsEnvironment(world),
   };
 }
+
+/** Sets variables of this process; the function that comes back puts the old ones in their place again. */
+export function setEnvironment(variables: Readonly<Record<string, string>>): () => Promise<void> {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, variables);
+  return async () => {
+    for (const [name, value] of before) {
+      // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- a variable that was not there must not be empty now
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    return Promise.resolve();
+  };
+}
+
+/** Ends things one after the other, whatever fails on the way. @returns what failed */
+export async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<readonly Error[]> {
+  const failures: Error[] = [];
+  for (const close of closers) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+  return failures;
+}

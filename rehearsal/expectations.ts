@@ -58,10 +58,38 @@ const CREATED: Readonly<Record<"prepare" | "freeze" | "restore" | "start", reado
 export function unexpectedChanges(stage: Stage, changes: readonly Change[]): readonly Change[] {
   const allowed = allowedFor(stage);
   return changes.filter((change) => {
-    if (COMPONENT.test(change.type)) return false;
+    if (COMPONENT.test(change.type) && change.op !== "replace") return false;
     if (isGate(change)) return change.op !== "update" && !(stage === "prepare" && change.op === "create");
     return !allowed.some(({ op, types }) => op === change.op && types.includes(change.type));
   });
+}
+
+/** What entering a stage for the first time has to do, by type and step: without it the stage was not entered. */
+const REQUIRED: Partial<Record<Stage, readonly string[]>> = {
+  prepare: ["create aws:lb/targetGroup:TargetGroup", "create aws:cloudwatch/metricAlarm:MetricAlarm"],
+  freeze: [
+    "create kubernetes:apps/v1:DeploymentPatch",
+    "create kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch",
+    "create command:local:Command",
+  ],
+  restore: ["create aws:rds/snapshot:Snapshot", "create aws:rds/instance:Instance", "create command:local:Command"],
+  start: [
+    "create kubernetes:helm.sh/v3:Release",
+    "create kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding",
+    "update aws:rds/instance:Instance",
+    "create command:local:Command",
+  ],
+  complete: ["create kubernetes:networking.k8s.io/v1:NetworkPolicy"],
+  decommission: ["create aws:rds/snapshot:Snapshot", "create kubernetes:apps/v1:DeploymentPatch"],
+};
+
+/** What a stage has to do and did not. Empty when all is well. */
+export function missingChanges(stage: Stage, changes: readonly Change[]): readonly string[] {
+  const done = new Set(changes.map(({ op, type }) => `${op} ${type}`));
+  const missing = (REQUIRED[stage] ?? []).filter((step) => !done.has(step));
+  return trafficShare(stage) !== undefined && !changes.some(carriesWeights)
+    ? [...missing, "update of a rule"]
+    : missing;
 }
 
 /** Whether this is a step of the stage gate. */

@@ -18,13 +18,15 @@ const GATEWAY_B = gatewayRelease({ name: "default" });
 export async function liveWeightB(rehearsal: Rehearsal): Promise<number> {
   const { groups } = await weightedRule(rehearsal);
   const total = groups.reduce((sum, { Weight }) => sum + (Weight ?? 0), 0);
-  return total === 0 ? 0 : (100 * (groups[1]?.Weight ?? 0)) / total;
+  if (total === 0) throw new RehearsalFailure("all weights are 0: the load balancer answers 503");
+  const b = groups.find(({ TargetGroupArn }) => TargetGroupArn !== rehearsal.world.loadBalancer.targetGroupAArn);
+  return (100 * (b?.Weight ?? 0)) / total;
 }
 
 /** Sets the weights by hand, past the program and its record. */
 export async function setWeightsByHand(rehearsal: Rehearsal, weightB: number): Promise<void> {
   const { rule, groups } = await weightedRule(rehearsal);
-  const weights = [100 - weightB, weightB];
+  const { targetGroupAArn } = rehearsal.world.loadBalancer;
   await withClient(rehearsal, (client) =>
     client.send(
       new ModifyRuleCommand({
@@ -33,7 +35,10 @@ export async function setWeightsByHand(rehearsal: Rehearsal, weightB: number): P
           {
             Type: "forward",
             ForwardConfig: {
-              TargetGroups: groups.map(({ TargetGroupArn }, index) => ({ TargetGroupArn, Weight: weights[index] })),
+              TargetGroups: groups.map(({ TargetGroupArn }) => ({
+                TargetGroupArn,
+                Weight: TargetGroupArn === targetGroupAArn ? 100 - weightB : weightB,
+              })),
               TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
             },
           },
@@ -50,7 +55,7 @@ export interface RowChange {
   readonly undo: string;
 }
 
-/** One changed plugin value: every count stays equal. */
+/** One changed name: every count stays equal. */
 export const CHANGED_ROW: RowChange = {
   table: "route",
   change: "update route set name = name || '-changed' where id = (select min(id) from route)",
@@ -126,7 +131,7 @@ async function changeGateways(
   });
 }
 
-const ROLLOUT_SECONDS = 60;
+const ROLLOUT_SECONDS = 180;
 
 async function changePods(
   rehearsal: Rehearsal,

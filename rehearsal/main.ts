@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { runScenario } from "./run";
 import { SCENARIOS } from "./scenarios";
 import { DEFAULT_SETTINGS } from "./settings";
-import { type Summary } from "./summary";
+import { rollbackText, secondsText, type Summary } from "./summary";
 
 /** `npm run rehearse`: the whole migration on one computer. */
 
@@ -29,6 +29,8 @@ const program = new Command("rehearse")
   });
 
 async function main(options: Options): Promise<number> {
+  // Should everything end without a word, it was no success.
+  process.exitCode = 1;
   if (options.list === true) {
     for (const { name, description } of SCENARIOS) process.stdout.write(`${name.padEnd(14)} ${description}\n`);
     return 0;
@@ -63,17 +65,14 @@ function closing({ stages, totals, rollback, database }: Summary, files: readonl
         `${stage.shareB.toFixed(1)} %`.padStart(11) +
         String(stage.requests).padStart(11) +
         String(stage.failed).padStart(8) +
-        `${stage.previewSeconds.toFixed(1)} s`.padStart(9) +
+        secondsText(stage.previewSeconds).padStart(9) +
         `${stage.updateSeconds.toFixed(1)} s`.padStart(8),
     ),
     "",
     `${totals.requests} requests, ${totals.failed} failed`,
   ];
   if (rollback !== null) {
-    lines.push(
-      `rollback from ${rollback.from}: weights at 100/0 after ${rollback.decisionToAppliedSeconds} s, ` +
-        `last request on B after ${rollback.decisionToLastRequestOnBSeconds} s`,
-    );
+    lines.push(rollbackText(rollback));
   }
   if (database !== null) {
     lines.push(

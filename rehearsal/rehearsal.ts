@@ -3,18 +3,18 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import program from "../index";
-import { lastEntry, parseRecord } from "../migration/record";
 import { type Stage, shapeOf } from "../migration/stages";
 import { Clouds, type World } from "./cloud";
 import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
 import { cacheFolder, ensureEngine } from "./engine";
-import { awsEnvironment, engineEnvironment } from "./environment";
+import { awsEnvironment, closeAll, engineEnvironment, setEnvironment } from "./environment";
 import { installLanguageHost } from "./engine/languageHost";
-import { carriesWeights, isGate, unexpectedChanges } from "./expectations";
+import { carriesWeights } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
 import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
 import { rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
+import { databaseProof, type Expected, onlyTheStagesOwn, RehearsalFailure, verdictOf } from "./stageProof";
 import { EngineRefusal, MigrationStack, type Operation } from "./stack";
 import { type DatabaseSummary, type RollbackSummary, type StageSummary } from "./summary";
 
@@ -34,15 +34,15 @@ export interface RehearsalOptions {
   readonly report: (line: string) => void;
 }
 
-/** A stage did something that the stage table or the promises do not allow. */
-export class RehearsalFailure extends Error {
-  override readonly name = "RehearsalFailure";
-}
+export { RehearsalFailure } from "./stageProof";
 
 /** The weights change in the load balancer this long after the call, as ELB's do; then a stage's traffic counts. */
-const PROPAGATION_MS = 600;
-/** Longer than the longest stream or WebSocket of the load. */
-const DRAIN_SECONDS = 40;
+const PROPAGATION_MS = 1_500;
+/** Much longer than the longest stream or WebSocket of the load. */
+const DRAIN_SECONDS = 90;
+/** A share is looked at until so many requests are expected on either side: fewer say nothing about 5 %. */
+const EXPECTED_ON_EACH_SIDE = 30;
+const LOOK_MAXIMUM_SECONDS = 120;
 
 /** One computer as two clusters under load, with the unchanged program on the real engine. */
 export class Rehearsal {
@@ -96,9 +96,10 @@ export class Rehearsal {
         ratePerSecond: options.ratePerSecond,
         catalogue: world.catalogue,
         maxSeconds: options.maxSeconds,
-        slow: { perSecond: 2, minSeconds: 2, maxSeconds: 6 },
-        streams: 3,
-        websockets: 3,
+        // So many that some are in flight on each side at every change of the weights, B's at a rollback from 25 % included.
+        slow: { perSecond: 6, minSeconds: 2, maxSeconds: 6 },
+        streams: 10,
+        websockets: 10,
       });
       let stopped: Promise<LoadSnapshot> | undefined;
       const endLoad = async (): Promise<LoadSnapshot> => (stopped ??= load.stop());
@@ -109,7 +110,7 @@ export class Rehearsal {
       const path = [plugins.pathFolder, host.pathFolder].join(delimiter);
       const environment = engineEnvironment(home, path, world);
       // The program's hooks run in this process and start the checks themselves.
-      Object.assign(process.env, awsEnvironment(world));
+      closers.unshift(setEnvironment(awsEnvironment(world)));
       const stack = await MigrationStack.open({
         name: "rehearsal",
         home,
@@ -121,14 +122,21 @@ export class Rehearsal {
       });
       return new Rehearsal(options, home, clouds, world, load, endLoad, stack, closers);
     } catch (error) {
-      for (const close of closers) await close();
+      // What went wrong first is what counts.
+      await closeAll(closers);
       throw error;
     }
   }
 
-  /** Ends everything that `open` brought up, in reverse order. */
+  /**
+   * Ends everything that `open` brought up, in reverse order, whatever fails on the way.
+   *
+   * @throws AggregateError with everything that could not be ended
+   */
   async close(): Promise<void> {
-    for (const close of this.closers) await close();
+    const failures = await closeAll(this.closers);
+    if (failures.length > 0)
+      throw new AggregateError(failures, `not ended in order: ${failures.map(String).join("; ")}`);
   }
 
   /** What the load has counted up to now, or in all once it has ended. */
@@ -181,7 +189,7 @@ export class Rehearsal {
   async enter(
     stage: Stage,
     settings: Readonly<Record<string, unknown>> = {},
-    expected = { gate: true },
+    expected: Expected = {},
   ): Promise<Operation> {
     const begun = await this.count();
     await this.stack.configure({ stage, ...settings });
@@ -191,10 +199,13 @@ export class Rehearsal {
     await sleep(PROPAGATION_MS);
     const from = await this.count();
     await this.nothingLeftToDo(stage);
-    this.onlyTheStagesOwn(stage, update, expected);
-    const to = await this.lookUntil(from);
-    this.finish(stage, { begun, from, to, preview, update });
+    onlyTheStagesOwn(stage, update, expected);
+    const to = await this.lookUntil(from, shapeOf(stage).weightB);
+    this.finish(stage, { begun, from, to, preview, update }, expected);
     this.database ??= databaseProof(update);
+    if (stage === "restore" && this.database?.equal !== true) {
+      throw new RehearsalFailure("database B was restored without a proof that it is equal");
+    }
     return update;
   }
 
@@ -206,34 +217,38 @@ export class Rehearsal {
   /**
    * The way back from the stage at hand, and its proof: B's counter stays flat.
    *
-   * @param options `settle: false` leaves out the look whether the engine has anything left to do, which needs the charts
+   * @param options `settle: false` leaves out the look whether the engine has anything left to do, which needs the charts;
+   * `decision` is when the way back was decided, if that was before this call
    */
   async goBack(
     from: Stage,
     targets: readonly string[],
-    options: { readonly settle: boolean } = { settle: true },
+    options: { readonly settle?: boolean; readonly decision?: Date } = {},
   ): Promise<Operation> {
     const begun = await this.count();
-    const decision = new Date();
+    const { settle = true, decision = new Date() } = options;
     await this.stack.configure({ stage: "rollback" });
     const update = await this.stack.wayBack(targets);
     this.noteWeightChange("rollback", update);
-    const applied = update.changes.filter(carriesWeights).at(-1)?.at ?? decision;
+    const applied = update.changes.filter(carriesWeights).at(-1)?.at;
+    if (applied === undefined && shapeOf(from).weightB > 0) {
+      throw new RehearsalFailure(`the rollback from ${from} changed no weights`);
+    }
     await sleep(PROPAGATION_MS);
     const settled = await this.count();
-    if (options.settle) await this.nothingLeftToDo("rollback");
-    this.onlyTheStagesOwn("rollback", update, { gate: from !== "rollback" });
-    const to = await this.lookUntil(settled);
+    if (settle) await this.nothingLeftToDo("rollback");
+    onlyTheStagesOwn("rollback", update, { gate: from !== "rollback" });
+    const to = await this.lookUntil(settled, 0);
     if (to.b !== settled.b) {
       throw new RehearsalFailure(`after the rollback B still got ${to.b - settled.b} requests`);
     }
-    this.finish("rollback", { begun, from: settled, to, preview: undefined, update });
+    this.finish("rollback", { begun, from: settled, to, preview: undefined, update }, { gate: from !== "rollback" });
     if (from === "rollback") return update;
-    const last = to.lastOnB ?? decision;
+    const last = to.lastOnB !== undefined && to.lastOnB > decision ? to.lastOnB : undefined;
     this.rollback = {
       from,
-      decisionToAppliedSeconds: seconds(decision, applied),
-      decisionToLastRequestOnBSeconds: Math.max(0, seconds(decision, last)),
+      decisionToAppliedSeconds: applied === undefined ? null : seconds(decision, applied),
+      decisionToLastRequestOnBSeconds: last === undefined ? null : seconds(decision, last),
     };
     return update;
   }
@@ -256,41 +271,43 @@ export class Rehearsal {
     throw new RehearsalFailure(`after ${stage} the engine still wants to change: ${list}`);
   }
 
-  /**
-   * An update may change only what the stage table names.
-   *
-   * @param expected `gate: false` for a stage that was recorded already: the gate has nothing to do then
-   */
-  onlyTheStagesOwn(stage: Stage, { changes }: Operation, expected = { gate: true }): void {
-    const unexpected = unexpectedChanges(stage, changes);
-    if (unexpected.length > 0) {
-      const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");
-      throw new RehearsalFailure(`${stage} changed what the stage table does not name: ${list}`);
-    }
-    if (expected.gate && !changes.some(isGate))
-      throw new RehearsalFailure(`${stage} was entered without the stage gate`);
-  }
-
   private noteWeightChange(stage: Stage, { changes }: Operation): void {
     const applied = changes.filter(carriesWeights).at(-1);
     if (applied !== undefined) this.weightChanges.push({ stage, at: applied.at });
   }
 
-  private async lookUntil(from: Count): Promise<Count> {
+  /** Looks at least as long as the scenario wants, and until the share of B can be told. */
+  private async lookUntil(from: Count, weightB: number): Promise<Count> {
     const left = from.at.getTime() + this.options.lookSeconds * 1000 - Date.now();
     if (left > 0) await sleep(left);
-    return this.count();
+    const smaller = Math.min(weightB, 100 - weightB) / 100;
+    for (;;) {
+      const now = await this.count();
+      const expected = (now.a + now.b - from.a - from.b) * smaller;
+      if (smaller === 0 || expected >= EXPECTED_ON_EACH_SIDE) return now;
+      if (now.at.getTime() > from.at.getTime() + LOOK_MAXIMUM_SECONDS * 1000) {
+        throw new RehearsalFailure(
+          `only ${now.sent - from.sent} requests in ${LOOK_MAXIMUM_SECONDS} s: too few to tell`,
+        );
+      }
+      await sleep(300);
+    }
   }
 
   private finish(
     stage: Stage,
     run: { begun: Count; from: Count; to: Count; preview: Operation | undefined; update: Operation },
+    expected: Expected,
   ): void {
     const { weightB } = shapeOf(stage);
     const looked = between(run.from, run.to);
     const whole = between(run.begun, run.to);
     const misfit = shareMisfit(looked, weightB);
     if (misfit !== undefined) throw new RehearsalFailure(`at ${stage} ${misfit}`);
+    const verdict = verdictOf(stage, run.update);
+    if (verdict !== (stage === "rollback" ? "back" : "go")) {
+      throw new RehearsalFailure(`the record says ${verdict} for ${stage}${expected.gate === false ? " (again)" : ""}`);
+    }
     this.stages.push({
       stage,
       weightB,
@@ -298,27 +315,11 @@ export class Rehearsal {
       requests: whole.sent,
       failed: whole.failed,
       seconds: seconds(run.begun.at, run.to.at),
-      previewSeconds: round(run.preview?.seconds ?? 0, 2),
+      previewSeconds: run.preview === undefined ? null : round(run.preview.seconds, 2),
       updateSeconds: round(run.update.seconds, 2),
-      verdict: verdictOf(run.update),
+      verdict,
     });
   }
-}
-
-/** What the gate wrote into the record for the stage: `back` for a rollback, `go` when everything it looked at held. */
-function verdictOf({ outputs }: Operation): StageSummary["verdict"] {
-  const record: unknown = outputs["record"]?.value;
-  const entry = typeof record === "string" ? lastEntry(parseRecord(record)) : undefined;
-  if (entry?.stage === "rollback") return "back";
-  return entry?.checks.every(({ verdict }) => verdict === "holds") === true ? "go" : "hold";
-}
-
-/** The proof's own output: the program hands it through. */
-function databaseProof({ outputs }: Operation): DatabaseSummary | null {
-  const text: unknown = outputs["databaseProof"]?.value;
-  if (typeof text !== "string") return null;
-  const { tables, rows, equal, seconds: took } = JSON.parse(text) as DatabaseSummary;
-  return { tables, rows, equal, seconds: took };
 }
 
 function seconds(from: Date, to: Date): number {

@@ -1,14 +1,19 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as vega from "vega";
 import * as vegaLite from "vega-lite";
-import { type LoadSecond } from "./cloud/traffic";
+import { type LoadSecond, type LoadSnapshot } from "./cloud/traffic";
 import { type Rehearsal } from "./rehearsal";
-import { type StageSummary, type Summary } from "./summary";
+import { rollbackText, secondsText, type StageSummary, type Summary } from "./summary";
 
 /** Writes `report.html`, one file that needs nothing else, and returns its path. */
-export async function writeReport(folder: string, summary: Summary, rehearsal: Rehearsal): Promise<string> {
-  const load = await rehearsal.loadSnapshot();
+export async function writeReport(
+  folder: string,
+  summary: Summary,
+  rehearsal: Pick<Rehearsal, "weightChanges">,
+  load: LoadSnapshot,
+): Promise<string> {
+  await mkdir(folder, { recursive: true });
   const chart = await trafficChart(load.perSecond, rehearsal.weightChanges);
   const latency = (["a", "b"] as const)
     .map((cluster) => {
@@ -43,9 +48,9 @@ ${chart}
 ${row(["stage", "weight B", "measured share B", "requests", "failed", "preview", "update", "gate"], "th")}
 ${summary.stages.map(stageRow).join("\n")}
 </table>
-${rollbackText(summary)}
+${rollbackSection(summary)}
 ${databaseText(summary)}
-<h2>Latency of plain requests</h2>
+<h2>Latency of plain requests that were answered well</h2>
 <table>
 ${row(["cluster", "median", "p95", "p99", "longest"], "th")}
 ${latency}
@@ -111,17 +116,14 @@ function stageRow(stage: StageSummary): string {
     `${stage.shareB.toFixed(2)} %`,
     stage.requests.toLocaleString("en"),
     String(stage.failed),
-    `${stage.previewSeconds.toFixed(1)} s`,
+    secondsText(stage.previewSeconds),
     `${stage.updateSeconds.toFixed(1)} s`,
     stage.verdict,
   ]);
 }
 
-function rollbackText({ rollback }: Summary): string {
-  if (rollback === null) return "";
-  return `<h2>Rollback</h2>
-<p>From ${escape(rollback.from)}: the weights were at 100/0 after ${rollback.decisionToAppliedSeconds} s, and B got its last
-request ${rollback.decisionToLastRequestOnBSeconds} s after the decision.</p>`;
+function rollbackSection({ rollback }: Summary): string {
+  return rollback === null ? "" : `<h2>Rollback</h2>\n<p>${escape(rollbackText(rollback))}.</p>`;
 }
 
 function databaseText({ database }: Summary): string {

@@ -1,8 +1,9 @@
 import { Listr } from "listr2";
+import { type LoadSnapshot } from "./cloud/traffic";
 import { Rehearsal, type RehearsalOptions } from "./rehearsal";
 import { writeReport } from "./report";
 import { type Scenario } from "./scenarios/scenario";
-import { type Summary, writeSummary } from "./summary";
+import { removeResults, type Summary, writeSummary } from "./summary";
 
 export interface RunOptions extends Omit<RehearsalOptions, "lookSeconds" | "maxSeconds" | "report"> {
   /** Folder for `summary.json` and the report. */
@@ -26,7 +27,6 @@ interface Context {
 /** Runs one scenario from beginning to end, writes what was measured, and leaves nothing running. */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
   const context: Context = {};
-  let failure: Error | undefined;
   const tasks = new Listr<Context, "default" | "verbose" | "silent", "verbose">(
     [
       {
@@ -58,29 +58,71 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
       fallbackRenderer: "verbose",
       exitOnError: true,
       collectErrors: false,
+      registerSignalListeners: false,
     },
   );
-  try {
-    await tasks.run();
-  } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
-  }
+  await removeResults(options.out);
+  const forget = endOnSignal(() => context.rehearsal?.close());
   const files: string[] = [];
-  const summary = await summarize(scenario, context.rehearsal, failure);
-  files.push(await writeSummary(options.out, summary));
-  if (context.rehearsal !== undefined) {
-    files.push(await writeReport(options.out, summary, context.rehearsal));
-    await context.rehearsal.close();
+  let failure = await failureOf(async () => {
+    await tasks.run();
+  });
+  // Also after a failure the figures up to then are worth reading, and everything has to end.
+  failure ??= await failureOf(async () => {
+    await context.rehearsal?.endLoad();
+  });
+  failure ??= await failureOf(async () => context.rehearsal?.close());
+  if (failure !== undefined) await failureOf(async () => context.rehearsal?.close());
+  forget();
+  const load = await loadOf(context.rehearsal);
+  if (context.rehearsal !== undefined && load !== undefined) {
+    const { rehearsal } = context;
+    const preliminary = summarize(scenario, rehearsal, load, failure);
+    failure ??= await failureOf(async () => files.push(await writeReport(options.out, preliminary, rehearsal, load)));
   }
+  const summary = summarize(scenario, context.rehearsal, load, failure);
+  files.unshift(await writeSummary(options.out, summary));
   return { summary, files, ...(failure === undefined ? {} : { failure }) };
 }
 
-async function summarize(
+/** Everything counted, when the load could still be asked. */
+async function loadOf(rehearsal: Rehearsal | undefined): Promise<LoadSnapshot | undefined> {
+  try {
+    return await rehearsal?.loadSnapshot();
+  } catch {
+    return undefined;
+  }
+}
+
+async function failureOf(work: () => Promise<unknown>): Promise<Error | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Ctrl-C and SIGTERM end the run in order: nothing is left running, and no copy of a database on disk. */
+function endOnSignal(close: () => Promise<void> | undefined): () => void {
+  const end = (signal: NodeJS.Signals): void => {
+    process.stderr.write(`\n${signal}: ending engine, clouds, databases and load\n`);
+    void failureOf(async () => close()).then(() => process.exit(signal === "SIGINT" ? 130 : 143));
+  };
+  process.once("SIGINT", end);
+  process.once("SIGTERM", end);
+  return () => {
+    process.off("SIGINT", end);
+    process.off("SIGTERM", end);
+  };
+}
+
+function summarize(
   scenario: Scenario,
   rehearsal: Rehearsal | undefined,
+  load: LoadSnapshot | undefined,
   failure: Error | undefined,
-): Promise<Summary> {
-  const load = await rehearsal?.loadSnapshot();
+): Summary {
   return {
     scenario: scenario.name,
     ok: failure === undefined,

@@ -43,8 +43,8 @@ export interface UpdateOptions {
   readonly target?: readonly string[];
   readonly refresh?: boolean;
   readonly signal?: AbortSignal;
-  /** Gets each finished step while the update is still running. */
-  readonly onChange?: (change: Change) => void;
+  /** Gets the name of each resource whose step begins, while the update is running. */
+  readonly onBegin?: (name: string) => void;
 }
 
 const PROJECT = "api7-migration";
@@ -189,6 +189,7 @@ export class MigrationStack {
       const pre = event.resourcePreEvent;
       // A preview ends each step with the pre-event alone; an update reports the outputs once the step is done.
       if (pre?.planning === true) note(pre.metadata);
+      else if (pre !== undefined && !QUIET_OPS.has(pre.metadata.op)) options.onBegin?.(nameOf(pre.metadata.urn));
       const done = event.resOutputsEvent;
       if (done !== undefined && done.planning !== true) note(done.metadata);
     };
@@ -198,7 +199,7 @@ export class MigrationStack {
         op: metadata.op,
         urn: metadata.urn,
         type: metadata.type,
-        name: metadata.urn.split("::").at(-1) ?? "",
+        name: nameOf(metadata.urn),
         diffs: metadata.diffs ?? [],
         at: new Date(),
       };
@@ -206,7 +207,6 @@ export class MigrationStack {
       if (planned.has(key)) return;
       planned.set(key, change);
       changes.push(change);
-      options.onChange?.(change);
     };
     try {
       const outputs = await operation({
@@ -223,6 +223,10 @@ export class MigrationStack {
       throw new EngineRefusal(text === "" ? messageOf(error) : text, { cause: error });
     }
   }
+}
+
+function nameOf(urn: string): string {
+  return urn.split("::").at(-1) ?? "";
 }
 
 function messageOf(error: unknown): string {

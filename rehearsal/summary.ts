@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What the rehearsal measured for one stage. Field names are fixed: other tools read them. */
@@ -6,14 +6,18 @@ export interface StageSummary {
   readonly stage: string;
   /** Ordered share of B, percent. */
   readonly weightB: number;
-  /** Measured share of B among the answered requests sent while the stage stood, percent. */
+  /**
+   * Measured share of B, percent: of the requests that the load balancer sent to A or B once the stage's weights were in
+   * effect. That these went where it says is checked at the end, against what the gateways themselves answered.
+   */
   readonly shareB: number;
-  /** Requests sent while the stage stood. */
+  /** Requests sent from setting the stage to the end of the look at it: preview and update included. */
   readonly requests: number;
   readonly failed: number;
   /** From setting the stage to the end of the look at its traffic. */
   readonly seconds: number;
-  readonly previewSeconds: number;
+  /** Null at a rollback: the way back has no preview. */
+  readonly previewSeconds: number | null;
   readonly updateSeconds: number;
   /** What the record says: `go` when every check of the gate held, `back` for a rollback. */
   readonly verdict: "go" | "hold" | "back";
@@ -21,10 +25,10 @@ export interface StageSummary {
 
 export interface RollbackSummary {
   readonly from: string;
-  /** From the decision to the moment that the engine reported the rule at 100/0. */
-  readonly decisionToAppliedSeconds: number;
-  /** From the decision to the last request that the load balancer sent to B. */
-  readonly decisionToLastRequestOnBSeconds: number;
+  /** From the decision to the moment that the engine reported the rule at 100/0. Null when no weight had to change. */
+  readonly decisionToAppliedSeconds: number | null;
+  /** From the decision to the last request that the load balancer sent to B. Null when B got none after the decision. */
+  readonly decisionToLastRequestOnBSeconds: number | null;
 }
 
 /** How the proof of the copy ended. */
@@ -44,10 +48,37 @@ export interface Summary {
   readonly database: DatabaseSummary | null;
 }
 
+/** Takes away what an earlier run left: a run that ends early must not show another one's results. */
+export async function removeResults(folder: string): Promise<void> {
+  for (const name of ["summary.json", "report.html"]) await rm(join(folder, name), { force: true });
+}
+
 /** Writes `summary.json` into the folder and returns its path. */
 export async function writeSummary(folder: string, summary: Summary): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, "summary.json");
   await writeFile(path, `${JSON.stringify(summary, null, 2)}\n`);
   return path;
+}
+
+/** Seconds for people: `2.7 s`, or a dash where nothing was measured. */
+export function secondsText(value: number | null, digits = 1): string {
+  return value === null ? "–" : `${value.toFixed(digits)} s`;
+}
+
+/** One sentence about a rollback. */
+export function rollbackText({
+  from,
+  decisionToAppliedSeconds: applied,
+  decisionToLastRequestOnBSeconds: last,
+}: RollbackSummary): string {
+  const weights =
+    applied === null
+      ? "the weights stood at 100/0 already"
+      : `the weights were at 100/0 after ${secondsText(applied, 2)}`;
+  const requests =
+    last === null
+      ? "B got no request after the decision"
+      : `B got its last request ${secondsText(last, 2)} after the decision`;
+  return `rollback from ${from}: ${weights}, and ${requests}`;
 }

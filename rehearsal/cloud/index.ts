@@ -18,14 +18,22 @@ export interface CloudOptions {
 }
 
 /** Starting both clusters, the databases and the load balancer may take this long. */
-const START_SECONDS = 120;
+const START_SECONDS = 300;
 
 /** The local clouds: AWS, both clusters, their databases and gateways, in a process of their own. */
 export class Clouds {
   private readonly waiting = new Map<number, (message: CloudMessage) => void>();
   private nextId = 1;
 
-  private constructor(private readonly child: ChildProcess) {}
+  /** Resolves when the process is gone, however it ended. */
+  private readonly gone: Promise<void>;
+  private isGone = false;
+
+  private constructor(private readonly child: ChildProcess) {
+    // A process that cannot be started at all has no exit; a message to one that is gone has an error.
+    child.on("error", () => this.end());
+    this.gone = once(child, "exit").then(() => this.end());
+  }
 
   /** Starts the process and everything that exists before a migration. */
   static async start(options: CloudOptions): Promise<Clouds> {
@@ -35,7 +43,12 @@ export class Clouds {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const clouds = new Clouds(child);
-    await clouds.ready(options.report);
+    try {
+      await clouds.ready(options.report);
+    } catch (error) {
+      await clouds.stop();
+      throw error;
+    }
     return clouds;
   }
 
@@ -44,20 +57,29 @@ export class Clouds {
     ...args: Parameters<CloudMethods[M]>
   ): Promise<Awaited<ReturnType<CloudMethods[M]>>> {
     const id = this.nextId++;
+    if (this.isGone) throw new Error(`The clouds could not do ${method}: their process has ended.`);
     const answer = new Promise<CloudMessage>((done) => this.waiting.set(id, done));
-    this.child.send({ id, method, args });
+    this.child.send({ id, method, args }, (error) => {
+      if (error !== null) this.waiting.get(id)?.({ id, error: error.message });
+    });
     const message = await answer;
+    this.waiting.delete(id);
     if ("error" in message) throw new Error(`The clouds could not do ${method}: ${message.error}`);
     return ("value" in message ? message.value : undefined) as Awaited<ReturnType<CloudMethods[M]>>;
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null) return;
-    const exit = once(this.child, "exit");
+    if (this.isGone) return;
     if (this.child.connected) this.child.disconnect();
     const force = setTimeout(() => this.child.kill("SIGKILL"), 20_000);
-    await exit;
+    await this.gone;
     clearTimeout(force);
+  }
+
+  private end(): void {
+    this.isGone = true;
+    for (const [id, answer] of this.waiting) answer({ id, error: "their process has ended" });
+    this.waiting.clear();
   }
 
   private async ready(report: (line: string) => void): Promise<void> {
@@ -70,17 +92,12 @@ export class Clouds {
         if ("progress" in message) report(message.progress);
         else if ("ready" in message) done();
         else if ("failed" in message) fail(new Error(`The local clouds did not start: ${message.failed}`));
-        else {
-          this.waiting.get(message.id)?.(message);
-          this.waiting.delete(message.id);
-        }
+        else this.waiting.get(message.id)?.(message);
         if ("ready" in message || "failed" in message) clearTimeout(limit);
       });
-      this.child.once("exit", (code) => {
+      this.child.once("exit", (code, signal) => {
         clearTimeout(limit);
-        fail(new Error(`The process of the local clouds ended with code ${code ?? "?"}.`));
-        for (const [id, answer] of this.waiting) answer({ id, error: "their process has ended" });
-        this.waiting.clear();
+        fail(new Error(`The process of the local clouds ended with ${code ?? signal ?? "?"}.`));
       });
     });
   }

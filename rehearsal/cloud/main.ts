@@ -36,7 +36,7 @@ const RELEASES = {
   autoscaler: "gateway",
 } as const;
 const DATABASE = { username: "api7ee", name: "api7ee" } as const;
-const SCALE_SECONDS = 60;
+const SCALE_SECONDS = 180;
 
 async function start({ home, network, pace, routes }: Arguments): Promise<{
   methods: CloudMethods;
@@ -226,37 +226,42 @@ function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Ends at once: whatever was started (pods, databases, load balancers) ends with the process that started it. */
+function endNow(code: number): void {
+  process.exit(code);
+}
+
 async function main(): Promise<void> {
   const options = JSON.parse(process.argv[2] ?? "{}") as Arguments;
-  let running: Awaited<ReturnType<typeof start>>;
-  try {
-    running = await start(options);
-  } catch (error) {
-    process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    process.exitCode = 1;
-    process.disconnect();
-    return;
-  }
-  const { methods, stop } = running;
+  let stop: (() => Promise<void>) | undefined;
   let stopping = false;
   const end = (): void => {
     if (stopping) return;
     stopping = true;
-    void stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+    if (stop === undefined) endNow(1);
+    else
+      void stop().then(
+        () => endNow(0),
+        () => endNow(1),
+      );
   };
   process.on("disconnect", end);
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
-  process.on("message", ({ id, method, args }: CloudRequest) => {
-    (methods[method] as (...values: readonly unknown[]) => Promise<unknown>)(...args).then(
-      (value) => process.send?.({ id, value }),
-      (error: unknown) => process.send?.({ id, error: text(error) }),
-    );
-  });
-  process.send?.({ ready: true });
+  try {
+    const running = await start(options);
+    stop = running.stop;
+    process.on("message", ({ id, method, args }: CloudRequest) => {
+      (running.methods[method] as (...values: readonly unknown[]) => Promise<unknown>)(...args).then(
+        (value) => process.send?.({ id, value }),
+        (error: unknown) => process.send?.({ id, error: text(error) }),
+      );
+    });
+    process.send?.({ ready: true });
+  } catch (error) {
+    const failed = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.send?.({ failed }, () => endNow(1));
+  }
 }
 
 void main();

@@ -25,7 +25,7 @@ export interface ClusterAOptions {
 }
 
 const TLS_SECRET = "api7-ee-3-gateway-tls";
-const READY_SECONDS = 60;
+const READY_SECONDS = 180;
 
 export async function installClusterA(o: ClusterAOptions): Promise<void> {
   const { cluster, charts, namespace, dsn, report } = o;

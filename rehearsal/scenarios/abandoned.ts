@@ -1,4 +1,5 @@
 import { liveWeightB } from "../faults";
+import { onlyTheStagesOwn } from "../stageProof";
 import { assertThat, enter } from "./common";
 import { everyRequestAnswered } from "./migration";
 import { type Scenario, type Step } from "./scenario";
@@ -8,7 +9,7 @@ export const abandoned: Scenario = {
   name: "abandon",
   description: "up to start, then abandon: A open again at its full size, B's planes gone, and back to prepare",
   lookSeconds: 2,
-  maxSeconds: 600,
+  maxSeconds: 1800,
   steps: [
     enter("prepare"),
     enter("freeze"),
@@ -16,7 +17,7 @@ export const abandoned: Scenario = {
     enter("start"),
     abandonInTwoUpdates(),
     clusterAIsOpen(),
-    enter("prepare", "prepare again"),
+    prepareAgain(),
     clusterAIsOpen(),
     everyRequestAnswered(),
   ],
@@ -29,11 +30,27 @@ function abandonInTwoUpdates(): Step {
     async run(rehearsal, say) {
       await rehearsal.stack.configure({ stage: "abandon" });
       const first = await rehearsal.stack.up();
-      rehearsal.onlyTheStagesOwn("abandon", first);
+      onlyTheStagesOwn("abandon", first);
       const second = await rehearsal.enter("abandon", {}, { gate: false });
       const deleted = second.changes.filter(({ op }) => op === "delete").length;
       assertThat(deleted > 0, "the second update deleted nothing of B");
+      const pods = await rehearsal.clouds.call("pods", "b");
+      assertThat(pods.length === 0, `B still runs ${pods.map(({ name }) => name).join(", ")}`);
       say(`A open after ${first.seconds.toFixed(1)} s, ${deleted} resources of B deleted by the second update`);
+    },
+  };
+}
+
+function prepareAgain(): Step {
+  return {
+    title: "prepare again",
+    async run(rehearsal, say) {
+      const { changes } = await rehearsal.enter("prepare", {}, { again: true });
+      assertThat(
+        changes.some(({ op, type }) => op === "delete" && type === "aws:rds/instance:Instance"),
+        "the copy of the database is still there",
+      );
+      say("the copy of the database is gone");
     },
   };
 }

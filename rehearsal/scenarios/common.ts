@@ -1,7 +1,7 @@
 import { lastEntry, parseRecord, rollbackId, type MigrationRecord } from "../../migration/record";
 import { type Stage } from "../../migration/stages";
 import { type Rehearsal, RehearsalFailure } from "../rehearsal";
-import { type StageSummary } from "../summary";
+import { rollbackText, secondsText, type StageSummary } from "../summary";
 import { type Step } from "./scenario";
 
 /** A step that enters one stage and tells what was measured. */
@@ -33,10 +33,7 @@ export function goBack(from: Stage): Step {
     async run(rehearsal, say) {
       await rehearsal.goBack(from, await rehearsal.wayBackTargets());
       const { rollback } = rehearsal;
-      say(
-        `${describe(rehearsal.stages.at(-1))}, 100/0 after ${rollback?.decisionToAppliedSeconds ?? "?"} s, ` +
-          `last request on B after ${rollback?.decisionToLastRequestOnBSeconds ?? "?"} s`,
-      );
+      say(`${describe(rehearsal.stages.at(-1))}; ${rollback === null ? "" : rollbackText(rollback)}`);
     },
   };
 }
@@ -68,10 +65,11 @@ export function assertThat(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new RehearsalFailure(otherwise);
 }
 
-function describe(stage: StageSummary | undefined): string {
+/** What was measured for a stage, as one line. */
+export function describe(stage: StageSummary | undefined): string {
   if (stage === undefined) return "";
   return (
     `B ${stage.shareB} % of the requests (weight ${stage.weightB} %), ${stage.requests} requests, ${stage.failed} failed, ` +
-    `preview ${stage.previewSeconds} s, update ${stage.updateSeconds} s`
+    `preview ${secondsText(stage.previewSeconds)}, update ${secondsText(stage.updateSeconds)}`
   );
 }

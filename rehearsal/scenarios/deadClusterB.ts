@@ -2,6 +2,7 @@ import { rename } from "node:fs/promises";
 import { type Stage, trafficShare } from "../../migration/stages";
 import { restartGateways } from "../faults";
 import { type Rehearsal } from "../rehearsal";
+import { rollbackText } from "../summary";
 import { assertThat, currentRollbackId, databaseB, enter } from "./common";
 import { everyRequestAnswered } from "./migration";
 import { type Scenario, type Step } from "./scenario";
@@ -22,7 +23,7 @@ export const deadClusterB: Scenario = {
   name: "dead-cluster-b",
   description: "rollback with B's API server, control plane, database and every chart gone, from each stage",
   lookSeconds: 1,
-  maxSeconds: 1800,
+  maxSeconds: 2700,
   steps: [
     enter("prepare"),
     enter("freeze"),
@@ -66,7 +67,7 @@ function backWithBDead(stage: Stage): Step {
       }
       const { rollback } = rehearsal;
       assertThat(rollback !== null, "the rollback was not measured");
-      say(`100/0 after ${rollback.decisionToAppliedSeconds} s`);
+      say(rollbackText(rollback));
     },
   };
 }

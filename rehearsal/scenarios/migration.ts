@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inFlightAt } from "../measure";
-import { assertThat, enter, goBack, leaveRollback } from "./common";
+import { assertThat, describe, enter, goBack, leaveRollback } from "./common";
 import { type Scenario, type Step } from "./scenario";
 
 /** Requests that the load must have sent before it may stop, at 400 requests/s. */
@@ -12,7 +12,7 @@ export const migration: Scenario = {
   name: "migration",
   description: "the whole migration, with a rollback from traffic-25 on the way, under load from beginning to end",
   lookSeconds: 7,
-  maxSeconds: 900,
+  maxSeconds: 1800,
   steps: [
     enter("prepare"),
     enter("freeze"),
@@ -27,11 +27,31 @@ export const migration: Scenario = {
     enter("traffic-75"),
     enter("traffic-100"),
     enter("complete"),
-    enter("decommission"),
+    decommission(),
     enoughRequests(),
     everyRequestAnswered(),
   ],
 };
+
+/** The last stage, and what it leaves of A: nothing running, and a snapshot that is older than the end of its gateways. */
+function decommission(): Step {
+  return {
+    title: "decommission",
+    async run(rehearsal, say) {
+      const { changes } = await rehearsal.enter("decommission");
+      const snapshot = changes.find(({ op, type }) => op === "create" && type === "aws:rds/snapshot:Snapshot");
+      const patches = changes.filter(({ type }) => type === "kubernetes:apps/v1:DeploymentPatch");
+      assertThat(snapshot !== undefined, "no final snapshot of A was taken");
+      assertThat(
+        patches.every(({ at }) => at >= snapshot.at),
+        "A's workloads were stopped before the final snapshot was there",
+      );
+      const pods = await rehearsal.clouds.call("pods", "a");
+      assertThat(pods.length === 0, `A still runs ${pods.map(({ name }) => name).join(", ")}`);
+      say(`${describe(rehearsal.stages.at(-1))}; final snapshot taken, A runs nothing`);
+    },
+  };
+}
 
 /** Ends the load and looks at all of it. */
 export function everyRequestAnswered(): Step {
@@ -44,9 +64,16 @@ export function everyRequestAnswered(): Step {
       const first = load.failures[0];
       assertThat(failed === 0, `${failed} requests failed, the first of them: ${JSON.stringify(first)}`);
       assertThat(scheduled === sent && sent === answered, `scheduled ${scheduled}, sent ${sent}, answered ${answered}`);
+      const counted = await rehearsal.count();
+      const { a, b, none } = load.byCluster;
+      assertThat(
+        a === counted.a && b === counted.b && none === 0,
+        `the gateways answered A ${a}, B ${b}, unknown ${none}; the load balancer sent A ${counted.a}, B ${counted.b}`,
+      );
       assertThat(load.connections.reused > load.connections.opened, "connections were not kept alive");
       for (const { stage, at } of rehearsal.weightChanges.slice(1)) {
-        const open = inFlightAt(load, at);
+        // At a rollback it is B's requests in flight that must come to their end.
+        const open = inFlightAt(load, at).filter(({ cluster }) => stage !== "rollback" || cluster === "b");
         assertThat(
           open.some(({ kind }) => kind === "slow"),
           `no request of several seconds was in flight when ${stage} changed the weights`,
@@ -71,6 +98,8 @@ function enoughRequests(): Step {
       const seconds = Math.max(0, Math.ceil((wanted - sent) / ratePerSecond));
       say(`${sent} requests so far, ${wanted} wanted`);
       await sleep(seconds * 1000);
+      const after = await rehearsal.loadSnapshot();
+      assertThat(after.sent >= wanted, `the load sent ${after.sent} requests, ${wanted} were wanted`);
     },
   };
 }

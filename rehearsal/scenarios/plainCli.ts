@@ -9,7 +9,7 @@ export const plainCli: Scenario = {
   name: "plain-cli",
   description: "config set, preview and up by the plain Pulumi command line, and what it says of wrong settings",
   lookSeconds: 1,
-  maxSeconds: 600,
+  maxSeconds: 1800,
   steps: [
     set("prepare"),
     cli("preview of prepare", ["preview"], ({ output }) => output.includes("aws:lb:ListenerRule")),

@@ -233,7 +233,19 @@ describe("stage gate", () => {
     });
   }
 
-  it("holds no step down, no staying, no rollback and no abandoning, whatever the checks would say", async () => {
+  it("refuses a step down that would raise B after the weights were lowered by hand", async () => {
+    await way("prepare", "freeze", "restore", "start", "traffic-5", "traffic-25", "traffic-50");
+    live(0);
+    const refused = await enter("traffic-25");
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.stderr, /B has less already[^]*pulumi up --skip-preview --refresh/);
+    live(50);
+    assert.equal((await enter("traffic-25")).exitCode, 0);
+    live(0);
+    assert.equal((await enter("rollback")).exitCode, 0, "the way back asks nobody");
+  });
+
+  it("holds no step down, no staying and no rollback, whatever the checks would say", async () => {
     await way("prepare", "freeze", "restore", "start", "traffic-5", "traffic-25");
     verdict = () => result([{ check: "stand-in", ...FINDING }]);
     moves.length = 0;
@@ -243,9 +255,11 @@ describe("stage gate", () => {
     assert.equal(moves.length, 1);
   });
 
-  it("abandons from restore without any check", async () => {
+  it("abandons only what the checks let go: the load balancer has to give A everything", async () => {
     await way("prepare", "freeze", "restore");
     verdict = () => result([{ check: "stand-in", ...FINDING }]);
+    assert.equal((await enter("abandon")).exitCode, 1);
+    verdict = () => result([]);
     await way("abandon");
   });
 

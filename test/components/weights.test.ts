@@ -24,7 +24,11 @@ class Gate {
     private readonly verdict: MoveVerdict | undefined,
     private readonly passed: boolean,
     private readonly failure?: string,
+    private readonly before: Stage = "traffic-100",
   ) {}
+  stageBefore(): Promise<Stage | undefined> {
+    return Promise.resolve(this.before);
+  }
   judge(): MoveVerdict | undefined {
     return this.verdict;
   }
@@ -105,6 +109,20 @@ describe("a change of weights", () => {
       }
     });
   }
+
+  it("that falls after decommission is refused: A has nothing to serve with", async () => {
+    const gate = new Gate(undefined, false, undefined, "decommission");
+    for (const stage of ["rollback", "abandon", "traffic-75"] as const) {
+      await assert.rejects(judge(step(100, 0), context(stage, gate)), /scaled to zero at decommission/);
+      await assert.rejects(judge(step(100, 0), context(stage, gate), true), /scaled to zero at decommission/);
+    }
+  });
+
+  it("that was lowered by hand at decommission may rise to 100 at once, checked", async () => {
+    const gate = new Gate(LEGAL, false, undefined, "decommission");
+    await judge(step(50, 100), context("decommission", gate));
+    assert.equal(gate.verified, 1);
+  });
 
   it("that rises after the gate passed in this run runs no check again", async () => {
     const gate = new Gate(LEGAL, true);
