@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { join, resolve } from "node:path";
 import sdk from "@pulumi/pulumi/package.json";
 import { byGo, isGoAtLeast, readGoModule } from "../../rehearsal/engine/byGo";
@@ -150,9 +151,11 @@ describe("the engine's parts", () => {
     it("ends even what ignores the request to end", async () => {
       const result = await run("/bin/sh", ["-c", `trap "" TERM; ${machine.sleep}; wait; wait`], {
         env: process.env,
-        limitSeconds: 0.5,
+        limitSeconds: 3,
       });
-      assert.equal(result.failure, "took longer than 0.5 s and was stopped");
+      assert.equal(result.failure, "took longer than 3 s and was stopped");
+      // The kernel may take a moment on a busy computer.
+      for (let look = 0; look < 20 && !machine.sleeperIsGone; look += 1) await sleep(100);
       assert.ok(machine.sleeperIsGone);
     });
 
