@@ -36,6 +36,14 @@ export interface RehearsalOptions {
 
 export { RehearsalFailure } from "./stageProof";
 
+/** A change of weights that the engine reported done. */
+export interface WeightChange {
+  readonly stage: Stage;
+  readonly at: Date;
+  /** At a rollback: B's weight before it. */
+  readonly weightBBefore: number | undefined;
+}
+
 /** The weights change in the load balancer this long after the call, as ELB's do; then a stage's traffic counts. */
 const PROPAGATION_MS = 1_500;
 /** Much longer than the longest stream or WebSocket of the load. */
@@ -48,7 +56,7 @@ const LOOK_MAXIMUM_SECONDS = 120;
 export class Rehearsal {
   readonly stages: StageSummary[] = [];
   /** When the engine reported each change of weights done. */
-  readonly weightChanges: { readonly stage: Stage; readonly at: Date }[] = [];
+  readonly weightChanges: WeightChange[] = [];
   rollback: RollbackSummary | null = null;
   /** What the proof of the copy said, once database B was restored. */
   database: DatabaseSummary | null = null;
@@ -229,7 +237,7 @@ export class Rehearsal {
     const { settle = true, decision = new Date() } = options;
     await this.stack.configure({ stage: "rollback" });
     const update = await this.stack.wayBack(targets);
-    this.noteWeightChange("rollback", update);
+    this.noteWeightChange("rollback", update, shapeOf(from).weightB);
     const applied = update.changes.filter(carriesWeights).at(-1)?.at;
     if (applied === undefined && shapeOf(from).weightB > 0) {
       throw new RehearsalFailure(`the rollback from ${from} changed no weights`);
@@ -271,9 +279,9 @@ export class Rehearsal {
     throw new RehearsalFailure(`after ${stage} the engine still wants to change: ${list}`);
   }
 
-  private noteWeightChange(stage: Stage, { changes }: Operation): void {
+  private noteWeightChange(stage: Stage, { changes }: Operation, weightBBefore?: number): void {
     const applied = changes.filter(carriesWeights).at(-1);
-    if (applied !== undefined) this.weightChanges.push({ stage, at: applied.at });
+    if (applied !== undefined) this.weightChanges.push({ stage, at: applied.at, weightBBefore });
   }
 
   /** Looks at least as long as the scenario wants, and until the share of B can be told. */

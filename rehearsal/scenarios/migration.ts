@@ -71,9 +71,8 @@ export function everyRequestAnswered(): Step {
         `the gateways answered A ${a}, B ${b}, unknown ${none}; the load balancer sent A ${counted.a}, B ${counted.b}`,
       );
       assertThat(load.connections.reused > load.connections.opened, "connections were not kept alive");
-      for (const { stage, at } of rehearsal.weightChanges.slice(1)) {
-        // At a rollback it is B's requests in flight that must come to their end.
-        const open = inFlightAt(load, at).filter(({ cluster }) => stage !== "rollback" || cluster === "b");
+      for (const { stage, at, weightBBefore = 0 } of rehearsal.weightChanges.slice(1)) {
+        const open = inFlightAt(load, at);
         assertThat(
           open.some(({ kind }) => kind === "slow"),
           `no request of several seconds was in flight when ${stage} changed the weights`,
@@ -81,6 +80,11 @@ export function everyRequestAnswered(): Step {
         assertThat(
           open.some(({ kind }) => kind === "stream" || kind === "websocket"),
           `no stream or WebSocket was open when ${stage} changed the weights`,
+        );
+        // Below a quarter it is chance whether any of them is on B.
+        assertThat(
+          weightBBefore < 25 || open.some(({ cluster }) => cluster === "b"),
+          `nothing was in flight on B when ${stage} took its traffic away`,
         );
       }
     },
