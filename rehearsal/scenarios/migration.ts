@@ -11,7 +11,7 @@ const DEFAULT_RATE = 400;
 export const migration: Scenario = {
   name: "migration",
   description: "the whole migration, with a rollback from traffic-25 on the way, under load from beginning to end",
-  lookSeconds: 7,
+  lookSeconds: 5,
   maxSeconds: 1800,
   steps: [
     enter("prepare"),
