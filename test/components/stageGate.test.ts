@@ -221,6 +221,17 @@ describe("stage gate: waiting for it", () => {
     assert.equal(history, undefined);
   });
 
+  it("fails when it was left out (--target) of a stage that nothing else proves", async () => {
+    for (const stage of ["restore", "start", "complete", "decommission"] as const) {
+      const { passed } = await run({ stage });
+      assert.match(passed?.message ?? "", new RegExp(`left out of this update[^]*not at ${stage}`), stage);
+    }
+    for (const stage of ["rollback", "abandon", "traffic-50"] as const) {
+      const { passed } = await run({ stage });
+      assert.equal(passed, undefined, stage);
+    }
+  });
+
   it("fails when it failed", async () => {
     const { passed } = await run({ answer: "error" });
     assert.match(passed?.message ?? "", /the resource failed/);
