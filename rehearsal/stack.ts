@@ -158,16 +158,6 @@ export class MigrationStack {
     await this.stack.cancel();
   }
 
-  async destroy(): Promise<void> {
-    await this.stack.destroy();
-  }
-
-  /** The engine's state as it keeps it, secrets encrypted. */
-  async state(): Promise<unknown> {
-    const exported = await this.stack.exportStack();
-    return exported.deployment as unknown;
-  }
-
   private async run(
     options: UpdateOptions,
     operation: (engine: {
