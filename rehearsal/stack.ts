@@ -10,7 +10,7 @@ import {
   type PulumiFn,
   type Stack,
 } from "@pulumi/pulumi/automation";
-import { type Engine } from "./engine";
+import { useOwnConnections, type Engine } from "./engine";
 
 /** What one step of the engine did to one resource. */
 export interface Change {
@@ -90,6 +90,7 @@ export class MigrationStack {
     await mkdir(workDir, { recursive: true });
     await cp(resolve(repository, "Pulumi.yaml"), resolve(workDir, "Pulumi.yaml"));
     for (const entry of LINKED) await symlink(resolve(repository, entry), resolve(workDir, entry));
+    useOwnConnections();
     const stack = await LocalWorkspace.createOrSelectStack(
       { projectName: PROJECT, stackName: options.name, program: options.program },
       { workDir, pulumiCommand: options.engine.command, envVars: options.environment },

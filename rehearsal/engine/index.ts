@@ -12,6 +12,7 @@ import { ENGINE_SOURCES, LIMITS, type EngineSource, type Failed, type Found, typ
 
 export { cacheFolder };
 export { localEngineEnvironment } from "./environment";
+export { useOwnConnections } from "./ownConnections";
 export { type Report } from "./progress";
 export { type EngineSource } from "./way";
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { LocalWorkspace, type OpType, type PulumiFn, type Stack } from "@pulumi/pulumi/automation";
-import { ensureEngine, localEngineEnvironment } from "../../../rehearsal/engine";
+import { ensureEngine, localEngineEnvironment, useOwnConnections } from "../../../rehearsal/engine";
 import { installFrom, type PluginSource } from "../../../rehearsal/providers/framework/install";
 
 /** How many resources an operation did what with. */
@@ -51,6 +51,7 @@ export class EngineRun {
     });
     const engine = await ensureEngine();
     const started: { run?: EngineRun } = {};
+    useOwnConnections();
     const stack = await LocalWorkspace.createOrSelectStack(
       { projectName: "things", stackName: "test", program: () => started.run?.program() ?? Promise.resolve() },
       {
