@@ -141,8 +141,11 @@ function valueOf(raw: RawConfig, key: Key): unknown {
   } catch {
     return text;
   }
-  return key === "override" && isEmptyObject(value) ? undefined : value;
+  return NOT_GIVEN_WHEN_EMPTY.has(key) && isEmptyObject(value) ? undefined : value;
 }
+
+/** Objects that may be left out: Pulumi.yaml needs a default for them, and has no other than `{}`. */
+const NOT_GIVEN_WHEN_EMPTY: ReadonlySet<string> = new Set(["override", "emergencyChange", "windows"]);
 
 const TEXT_KEYS: ReadonlySet<string> = new Set([
   "stage",

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { flag, form, group, oneOf, text, whole } from "./fields";
+
+/** Database B: nothing comes from A's snapshot but data and master user, so everything else is said here. */
+export const databaseB = group(
+  {
+    /** Number of the copy, 1-999. **Raising it takes a new snapshot and replaces database B**: at `restore` only. */
+    copy: whole(1, 999, "copies").default(1),
+    instanceClass: form(/^db\.[a-z0-9]+\.[a-z0-9]+$/, "an RDS instance class such as db.r6g.large"),
+    /** PostgreSQL version, the major of A. API7 is built for 15 (facts/api7.md 4.1). */
+    engineVersion: form(/^\d+(\.\d+)?$/, "a PostgreSQL version such as 15.8"),
+    parameterGroupFamily: form(/^postgres\d+$/, "a parameter group family such as postgres15"),
+    /** Parameters of the server; those of A must be repeated here, a restore does not bring them. */
+    parameters: z
+      .record(text("a parameter"), z.string({ error: () => "text" }), { error: () => "an object of parameters" })
+      .default({}),
+    storageType: oneOf(["gp3", "io1", "io2"]).default("gp3"),
+    multiAz: flag().default(true),
+    /** Days of automated backups from `start` on, 1-35. The restore itself runs with 0 (facts/aws.md 4). */
+    backupRetentionDays: whole(1, 35, "days").default(14),
+    /** Hours that a restore may take, 1-24. */
+    restoreHours: whole(1, 24, "hours").default(4),
+    database: text("the name of the database").default("api7ee"),
+    /** Master user; comes with the snapshot, so it is A's. Its password is rotated. */
+    username: text("the master user of database A").default("api7ee"),
+    /** `sslmode` of the control plane's connections. */
+    sslMode: oneOf(["disable", "require", "verify-full"]).default("require"),
+    /** Weekly window, UTC. Outside of the traffic steps, please. */
+    maintenanceWindow: form(
+      /^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/,
+      "a weekly window such as sun:03:00-sun:04:00",
+    ).default("sun:03:00-sun:04:00"),
+    /** Daily window, UTC. */
+    backupWindow: form(/^\d\d:\d\d-\d\d:\d\d$/, "a daily window such as 01:00-02:00").default("01:00-02:00"),
+  },
+  "instanceClass, engineVersion and parameterGroupFamily",
+);
