@@ -46,7 +46,12 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const databaseBPassword = newPassword().result;
   const controlPlaneToken = pulumi.secret(settings.controlPlaneToken);
   const secrets = { databaseADsn, databaseBPassword, controlPlaneToken };
-  const gate = new StageGate("gate", { request: gateRequestOf(settings), secrets, host });
+  const { testCredentials } = settings;
+  const gate = new StageGate("gate", {
+    request: gateRequestOf(settings),
+    secrets: { ...secrets, ...(testCredentials === undefined ? {} : { testCredentials }) },
+    host,
+  });
 
   // On the way up nothing is declared before the gate passed; on the way back the listener waits for nothing.
   const back = stage === "rollback" || stage === "abandon";

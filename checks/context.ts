@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { createRequire } from "node:module";
 import { SECRET_VARIABLES, type ClusterAccess, type MigrationScope } from "../migration/gateRequest";
+import { type Inspection } from "../migration/inspection";
 import { type MigrationRecord } from "../migration/record";
 import { type MoveKind, type Stage } from "../migration/stages";
 import type * as ControlPlaneModule from "./clients/controlPlane";
@@ -41,6 +42,8 @@ export interface GateContext extends CheckContext {
   readonly soakHours: number;
   readonly standbyHours: number;
   readonly now: Date;
+  /** What the operators decided about what the checks find; left out: nothing. */
+  readonly inspection?: Inspection | undefined;
   /** When a rise to the last recorded stage was verified last, from the file of events; undefined when it was not. */
   readonly verifiedAt: Date | undefined;
 }

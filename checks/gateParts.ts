@@ -28,6 +28,7 @@ export function contextOf(
     record,
     soakHours: request.soakHours,
     standbyHours: request.standbyHours,
+    inspection: request.inspection,
     ...more,
   };
 }

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { type GateRequest, type MigrationScope } from "../migration/gateRequest";
+import { type Inspection, NO_INSPECTION } from "../migration/inspection";
 import { isStage, type Stage } from "../migration/stages";
+import { INSPECTION } from "./inspectionRequest";
 
 /** Standard input of the commands: parsed strictly, since a misread request would look at the wrong systems. */
 
@@ -82,6 +84,7 @@ const REQUEST = z
     recordFolder: NAME,
     override: z.strictObject({ from: STAGE, to: STAGE, by: NAME, reason: NAME }).optional(),
     acknowledgeRollback: z.string().optional(),
+    inspection: INSPECTION.optional(),
   })
   .refine((request) => isStage(request.stage, request.trafficSteps), {
     error: "stage is not one of these traffic steps' stages",
@@ -109,6 +112,13 @@ export function parseScope(text: string): MigrationScope {
   const json = readJson(text, "a migration scope {stack, region, version, clusterA, clusterB, ...}");
   const scope = typeof json === "object" && json !== null && "scope" in json ? json.scope : json;
   return check(SCOPE, scope, "a migration scope");
+}
+
+/** The operators' decisions in a gate request; nothing is decided where it, or a scope alone, has none. @throws BadInput */
+export function parseInspection(text: string): Inspection {
+  const json = readJson(text, "a migration scope or a gate request");
+  if (typeof json !== "object" || json === null || !("inspection" in json)) return NO_INSPECTION;
+  return check(INSPECTION, json.inspection, "an inspection {statefulPlugins, unreachable, parity, ...}");
 }
 
 /** What little a rollback needs, from a request that may be wrong in everything else; undefined for other stages. */

@@ -6,6 +6,8 @@ export interface CommandSecrets {
   readonly databaseADsn: pulumi.Input<string>;
   readonly databaseBPassword: pulumi.Input<string>;
   readonly controlPlaneToken: pulumi.Input<string>;
+  /** Headers with which compared requests log in, as a JSON object. Not always given. */
+  readonly testCredentials?: pulumi.Input<string>;
 }
 
 /**
@@ -17,6 +19,7 @@ export function secretEnvironment(secrets: Partial<CommandSecrets>): Record<stri
     databaseADsn: SECRET_VARIABLES.databaseA,
     databaseBPassword: SECRET_VARIABLES.databaseBPassword,
     controlPlaneToken: SECRET_VARIABLES.controlPlaneToken,
+    testCredentials: SECRET_VARIABLES.testCredentials,
   };
   const given = Object.entries(secrets) as [keyof CommandSecrets, pulumi.Input<string>][];
   return Object.fromEntries(given.map(([secret, value]) => [variables[secret], pulumi.secret(value)]));

@@ -1,3 +1,4 @@
+import { type Inspection } from "./inspection";
 import { type Override, type Stage } from "./stages";
 
 /**
@@ -88,6 +89,8 @@ export interface GateRequest {
   readonly recordFolder: string;
   readonly override?: Override | undefined;
   readonly acknowledgeRollback?: string | undefined;
+  /** What the operators decided about what the checks find. Left out: nothing. */
+  readonly inspection?: Inspection | undefined;
 }
 
 /** Names of the environment variables that carry secrets to commands; each value is marked secret on its own. */
@@ -98,4 +101,6 @@ export const SECRET_VARIABLES = {
   databaseBPassword: "MIGRATION_DATABASE_B_PASSWORD",
   /** API7 token (`X-API-KEY`); A's tokens keep working on B after the restore (facts/api7.md 2.1). */
   controlPlaneToken: "MIGRATION_CONTROL_PLANE_TOKEN",
+  /** Headers with which compared requests log in, as a JSON object. Not always given. */
+  testCredentials: "MIGRATION_TEST_CREDENTIALS",
 } as const;

@@ -1,4 +1,5 @@
 import { type ClusterAccess, type GateRequest, type MigrationScope, type WeightedRule } from "./gateRequest";
+import { type Inspection } from "./inspection";
 import { CONTROL_PLANE_B, databaseBIdentifier, gatewayRelease, targetGroupName } from "./names";
 import { type ListenerSettings, type Settings } from "./settings";
 
@@ -47,7 +48,18 @@ export function scopeOf(settings: Settings): MigrationScope {
 export function gateRequestOf(settings: Settings): GateRequest {
   const { stage, trafficSteps, soakHours, standbyHours, recordFolder, override, acknowledgeRollback } = settings;
   const scope = scopeOf(settings);
-  return { scope, stage, trafficSteps, soakHours, standbyHours, recordFolder, override, acknowledgeRollback };
+  const inspection = inspectionOf(settings);
+  return {
+    scope,
+    inspection,
+    stage,
+    trafficSteps,
+    soakHours,
+    standbyHours,
+    recordFolder,
+    override,
+    acknowledgeRollback,
+  };
 }
 
 /** What the gate needs to record a rollback when the settings allow no more. */
@@ -56,6 +68,52 @@ export type WayBackRequest = Pick<GateRequest, "stage" | "trafficSteps" | "recor
 export function wayBackRequestOf(settings: ListenerSettings): WayBackRequest {
   const { stage, trafficSteps, recordFolder } = settings;
   return { stage, trafficSteps, recordFolder };
+}
+
+/** What the settings say about what the checks find. */
+export function inspectionOf(settings: Settings): Inspection {
+  const { inspection, compareAnswers, statefulPlugins } = settings;
+  const { plannedEnd, probeImage, unreachable, parity } = inspection;
+  return {
+    statefulPlugins,
+    unreachable,
+    parity,
+    plannedEnd,
+    probeImage,
+    ...(compareAnswers === undefined ? {} : { answers: answersOf(compareAnswers) }),
+    prerequisites: prerequisitesOf(settings),
+  };
+}
+
+function answersOf(setting: NonNullable<Settings["compareAnswers"]>): NonNullable<Inspection["answers"]> {
+  const { headerName, headerValue, address, routes, requests, differences } = setting;
+  return { headerName, headerValue, address, routes, requests, differences };
+}
+
+function prerequisitesOf(settings: Settings): NonNullable<Inspection["prerequisites"]> {
+  const { clusterA, databaseB, network, loadBalancer, charts, gatewayGroups } = settings;
+  const { replicas, controlPlane } = clusterA;
+  return {
+    databaseA: clusterA.databaseIdentifier,
+    engineVersion: databaseB.engineVersion,
+    databaseSubnetIds: network.databaseSubnetIds,
+    loadBalancerSubnetIds: loadBalancer.kind === "new" ? loadBalancer.subnetIds : [],
+    certificateArn: loadBalancer.kind === "new" ? loadBalancer.certificateArn : undefined,
+    charts: [
+      { name: "charts.controlPlane", file: charts.controlPlane.file, sha256: charts.controlPlane.sha256 },
+      { name: "charts.dataPlane", file: charts.dataPlane.file, sha256: charts.dataPlane.sha256 },
+    ],
+    deploymentsA: [
+      { name: `${controlPlane}-dashboard`, replicas: replicas.dashboard },
+      { name: `${controlPlane}-dp-manager`, replicas: replicas.dpManager },
+      ...(replicas.developerPortal > 0
+        ? [{ name: `${controlPlane}-developer-portal`, replicas: replicas.developerPortal }]
+        : []),
+    ],
+    autoscalersA: gatewayGroups.flatMap(({ clusterA: { autoscaler } }) =>
+      autoscaler === undefined ? [] : [{ name: autoscaler.name, minimum: autoscaler.minimum }],
+    ),
+  };
 }
 
 function clusterAAccess(settings: Settings): ClusterAccess {

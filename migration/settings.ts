@@ -58,7 +58,7 @@ export type SettingsOutcome =
   | { readonly kind: "listener-only"; readonly settings: ListenerSettings; readonly findings: readonly Finding[] }
   | { readonly kind: "refused"; readonly findings: readonly Finding[] };
 
-const SECRET_KEYS: readonly string[] = ["controlPlaneToken", "databaseADsn"];
+const SECRET_KEYS: readonly string[] = ["controlPlaneToken", "databaseADsn", "testCredentials"];
 const LISTENER_KEYS = [
   "stage",
   "trafficSteps",
@@ -145,7 +145,7 @@ function valueOf(raw: RawConfig, key: Key): unknown {
 }
 
 /** Objects that may be left out: Pulumi.yaml needs a default for them, and has no other than `{}`. */
-const NOT_GIVEN_WHEN_EMPTY: ReadonlySet<string> = new Set(["override", "emergencyChange", "windows"]);
+const NOT_GIVEN_WHEN_EMPTY: ReadonlySet<string> = new Set(["override", "emergencyChange", "windows", "compareAnswers"]);
 
 const TEXT_KEYS: ReadonlySet<string> = new Set([
   "stage",
@@ -154,6 +154,7 @@ const TEXT_KEYS: ReadonlySet<string> = new Set([
   "recordFolder",
   "controlPlaneToken",
   "databaseADsn",
+  "testCredentials",
 ]);
 
 interface KeyResult {

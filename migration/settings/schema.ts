@@ -5,6 +5,8 @@ import { clusterA, clusterB } from "./clusterSchema";
 import { controlPlane } from "./controlPlaneSchema";
 import { databaseB } from "./databaseSchema";
 import { gatewayGroups } from "./gatewaySchema";
+import { judge } from "./judgeSchema";
+import { compareAnswers, inspection, statefulPlugins, testCredentials } from "./inspectionSchema";
 import { loadBalancer, network } from "./listenerSchema";
 import { differences, emergencyChange, proof, volatile } from "./proofSchema";
 
@@ -63,6 +65,14 @@ export const SCHEMA = {
   blackouts,
   /** Permission to change the configuration during the migration; holds every move up while it is set. */
   emergencyChange,
+  /** What becomes of counters, sessions and caches that plugins keep in Redis or on the node. */
+  statefulPlugins,
+  /** What the checks of cluster B may find, and by when the migration shall be over. */
+  inspection,
+  /** The same requests to A and B before the first percent. Default: not compared. */
+  compareAnswers,
+  /** Secret. Headers with which the compared requests log in. */
+  testCredentials,
   /** Tags of every AWS resource that takes tags. */
   tags: z.record(text("a tag"), z.string({ error: () => "text" }), { error: () => "an object of tags" }).default({}),
 
@@ -84,6 +94,9 @@ export const SCHEMA = {
   databaseB,
   controlPlane,
   gatewayGroups,
+
+  /** How B is compared with A at each traffic step. */
+  judge,
 
   /** Alarms of both clusters. */
   monitoring: group(

@@ -13,6 +13,7 @@ export const PROJECT = "api7-migration";
 export const SECRETS: Readonly<Record<string, string>> = {
   controlPlaneToken: "made-up-token",
   databaseADsn: "postgres://reader:made-up-password-a@database-a:5432/api7ee",
+  testCredentials: '{"apikey":"made-up-credential"}',
 };
 export const SECRET_KEYS: readonly string[] = Object.keys(SECRETS).map((key) => `${PROJECT}:${key}`);
 
