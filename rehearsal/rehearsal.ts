@@ -15,7 +15,8 @@ import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
 import { rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
 import { databaseProof, type Expected, onlyTheStagesOwn, RehearsalFailure, verdictOf } from "./stageProof";
-import { EngineRefusal, MigrationStack, type Operation } from "./stack";
+import { EngineRefusal, openStack, type MigrationStack, type Operation } from "./stack";
+import { wayBackByPilot, wayBackByTargets } from "./wayBack";
 import { type DatabaseSummary, type RollbackSummary, type StageSummary } from "./summary";
 
 /** How one run is set up. */
@@ -119,7 +120,7 @@ export class Rehearsal {
       const environment = engineEnvironment(home, path, world);
       // The program's hooks run in this process and start the checks themselves.
       closers.unshift(setEnvironment(awsEnvironment(world)));
-      const stack = await MigrationStack.open({
+      const stack = await openStack({
         name: "rehearsal",
         home,
         engine,
@@ -223,22 +224,24 @@ export class Rehearsal {
   }
 
   /**
-   * The way back from the stage at hand, and its proof: B's counter stays flat.
+   * The way back from the stage at hand, as the on-call takes it, and its proof: B's counter stays flat.
    *
    * @param options `settle: false` leaves out the look whether the engine has anything left to do, which needs the charts;
-   * `decision` is when the way back was decided, if that was before this call
+   * `targets` takes the documented plain way, `up --skip-preview --refresh --target` with these URNs, instead of the pilot's
    */
   async goBack(
     from: Stage,
-    targets: readonly string[],
-    options: { readonly settle?: boolean; readonly decision?: Date } = {},
+    options: { readonly settle?: boolean; readonly targets?: readonly string[]; readonly direct?: boolean } = {},
   ): Promise<Operation> {
     const begun = await this.count();
-    const { settle = true, decision = new Date() } = options;
-    await this.stack.configure({ stage: "rollback" });
-    const update = await this.stack.wayBack(targets);
-    this.noteWeightChange("rollback", update, shapeOf(from).weightB);
-    const applied = update.changes.filter(carriesWeights).at(-1)?.at;
+    const { settle = true, targets, direct = false } = options;
+    const decision = new Date();
+    const { update, applied } = await (targets === undefined
+      ? wayBackByPilot(this.stack, { direct, decision, report: this.options.report })
+      : wayBackByTargets(this.stack, targets));
+    if (applied !== undefined) {
+      this.weightChanges.push({ stage: "rollback", at: applied, weightBBefore: shapeOf(from).weightB });
+    }
     if (applied === undefined && shapeOf(from).weightB > 0) {
       throw new RehearsalFailure(`the rollback from ${from} changed no weights`);
     }
@@ -279,9 +282,9 @@ export class Rehearsal {
     throw new RehearsalFailure(`after ${stage} the engine still wants to change: ${list}`);
   }
 
-  private noteWeightChange(stage: Stage, { changes }: Operation, weightBBefore?: number): void {
+  private noteWeightChange(stage: Stage, { changes }: Operation): void {
     const applied = changes.filter(carriesWeights).at(-1);
-    if (applied !== undefined) this.weightChanges.push({ stage, at: applied.at, weightBBefore });
+    if (applied !== undefined) this.weightChanges.push({ stage, at: applied.at, weightBBefore: undefined });
   }
 
   /** Looks at least as long as the scenario wants, and until the share of B can be told. */

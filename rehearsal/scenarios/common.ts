@@ -31,7 +31,7 @@ export function goBack(from: Stage): Step {
   return {
     title: `rollback from ${from}`,
     async run(rehearsal, say) {
-      await rehearsal.goBack(from, await rehearsal.wayBackTargets());
+      await rehearsal.goBack(from);
       const { rollback } = rehearsal;
       say(`${describe(rehearsal.stages.at(-1))}; ${rollback === null ? "" : rollbackText(rollback)}`);
     },

@@ -58,10 +58,9 @@ function backWithBDead(stage: Stage): Step {
   return {
     title: `rollback from ${stage} with B dead`,
     async run(rehearsal, say) {
-      const targets = await rehearsal.wayBackTargets();
       await kill(rehearsal);
       try {
-        await rehearsal.goBack(stage, targets, { settle: false });
+        await rehearsal.goBack(stage, { settle: false });
       } finally {
         await revive(rehearsal);
       }
