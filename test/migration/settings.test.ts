@@ -392,7 +392,7 @@ describe("wrong settings", () => {
   });
 
   it("secrets that are kept in plain text are findings", () => {
-    const outcome = outcomeOf("prod", {}, [`${PROJECT}:controlPlaneToken`]);
+    const outcome = outcomeOf("prod", {}, [`${PROJECT}:controlPlaneToken`, `${PROJECT}:testCredentials`]);
     assert.equal(outcome.kind, "refused");
     assert.deepEqual(outcome.findings, [
       {
