@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type * as DatabasesModule from "./commands/databases";
 import type * as GateModule from "./commands/gate";
 import type * as ScopeModule from "./commands/scope";
+import type * as WindowModule from "./commands/window";
 import { type Outcome } from "./gateInput";
 import { BadInput } from "./request";
 import { textOf } from "./result";
@@ -17,6 +18,7 @@ const load = createRequire(__filename);
 const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
 const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
 const scope = (): typeof ScopeModule => load("./commands/scope") as typeof ScopeModule;
+const window = (): typeof WindowModule => load("./commands/window") as typeof WindowModule;
 
 function main(arguments_: readonly string[]): Promise<Outcome> {
   let outcome: Promise<Outcome> | undefined;
@@ -42,6 +44,16 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .option("--json", "print the whole result as JSON")
     .action((options: DatabasesModule.DatabasesOptions) => {
       outcome = databases().databasesCommand(options);
+    });
+
+  program
+    .command("window")
+    .description("whether a move up may be made now, and when again; of a stack's file, or a gate request on stdin")
+    .option("--stack <name>", "read windows and blackouts from Pulumi.NAME.yaml")
+    .option("--at <moment>", "another moment than now, ISO 8601 with an offset: 2026-03-01T22:00+01:00", instant)
+    .option("--json", "print the whole result as JSON")
+    .action((options: WindowModule.WindowOptions) => {
+      outcome = window().windowCommand(options);
     });
 
   const scoped = (name: string, description: string, waitSeconds: number): Command =>
@@ -76,6 +88,13 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
 function seconds(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < 0 || value > 3600) throw new InvalidArgumentError("0 to 3600 seconds");
+  return value;
+}
+
+function instant(text: string): Date {
+  const value = new Date(text);
+  const whole = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  if (!whole || Number.isNaN(value.getTime())) throw new InvalidArgumentError("a moment such as 2026-03-01T21:00Z");
   return value;
 }
 

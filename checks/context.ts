@@ -4,6 +4,7 @@ import { SECRET_VARIABLES, type ClusterAccess, type MigrationScope } from "../mi
 import { type Inspection } from "../migration/inspection";
 import { type MigrationRecord } from "../migration/record";
 import { type MoveKind, type Stage } from "../migration/stages";
+import { type Calendar } from "../migration/windows";
 import type * as ControlPlaneModule from "./clients/controlPlane";
 import type * as DatabaseTargetModule from "./clients/databaseTarget";
 import type * as LoadBalancersModule from "./clients/elb";
@@ -41,6 +42,7 @@ export interface GateContext extends CheckContext {
   readonly record: MigrationRecord;
   readonly soakHours: number;
   readonly standbyHours: number;
+  readonly calendar: Calendar;
   readonly now: Date;
   /** What the operators decided about what the checks find; left out: nothing. */
   readonly inspection?: Inspection | undefined;

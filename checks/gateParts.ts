@@ -28,6 +28,7 @@ export function contextOf(
     record,
     soakHours: request.soakHours,
     standbyHours: request.standbyHours,
+    calendar: request.calendar,
     inspection: request.inspection,
     ...more,
   };

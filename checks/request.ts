@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { type GateRequest, type MigrationScope } from "../migration/gateRequest";
 import { type Inspection, NO_INSPECTION } from "../migration/inspection";
+import { blackouts, windows } from "../migration/settings/calendarSchema";
 import { isStage, type Stage } from "../migration/stages";
+import { type Calendar } from "../migration/windows";
 import { INSPECTION } from "./inspectionRequest";
 
 /** Standard input of the commands: parsed strictly, since a misread request would look at the wrong systems. */
@@ -74,6 +76,8 @@ const SCOPE = z
     { error: "every rule's group needs a data plane in both clusters" },
   );
 
+const CALENDAR = z.strictObject({ windows, blackouts });
+
 const REQUEST = z
   .strictObject({
     scope: SCOPE,
@@ -81,6 +85,7 @@ const REQUEST = z
     trafficSteps: z.array(z.int().min(1).max(100)).min(1),
     soakHours: z.number().min(0),
     standbyHours: z.number().min(0),
+    calendar: CALENDAR,
     recordFolder: NAME,
     override: z.strictObject({ from: STAGE, to: STAGE, by: NAME, reason: NAME }).optional(),
     acknowledgeRollback: z.string().optional(),
@@ -112,6 +117,14 @@ export function parseScope(text: string): MigrationScope {
   const json = readJson(text, "a migration scope {stack, region, version, clusterA, clusterB, ...}");
   const scope = typeof json === "object" && json !== null && "scope" in json ? json.scope : json;
   return check(SCOPE, scope, "a migration scope");
+}
+
+/** Windows and blackouts as settings hold them. @throws BadInput */
+export function parseCalendar(value: unknown, where: string): Calendar {
+  const parsed = CALENDAR.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join(".")}: expected ${issue.message}`);
+  throw new BadInput(`The calendar of ${where} does not fit:\n${lines.join("\n")}`);
 }
 
 /** The operators' decisions in a gate request; nothing is decided where it, or a scope alone, has none. @throws BadInput */

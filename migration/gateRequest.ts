@@ -1,5 +1,6 @@
 import { type Inspection } from "./inspection";
 import { type Override, type Stage } from "./stages";
+import { type Calendar } from "./windows";
 
 /**
  * What the program tells its commands (the stage gate, the proofs, the operations) about the systems at hand.
@@ -85,6 +86,8 @@ export interface GateRequest {
   readonly trafficSteps: readonly number[];
   readonly soakHours: number;
   readonly standbyHours: number;
+  /** When a move up may be made. The clock is the gate's own: the request stays the same from run to run. */
+  readonly calendar: Calendar;
   /** Folder for evidence files and the JSON-lines copy of the record, relative to the project folder. */
   readonly recordFolder: string;
   readonly override?: Override | undefined;
@@ -99,6 +102,8 @@ export const SECRET_VARIABLES = {
   databaseA: "MIGRATION_DATABASE_A_DSN",
   /** Password of database B's user after the rotation. */
   databaseBPassword: "MIGRATION_DATABASE_B_PASSWORD",
+  /** libpq connection string of database B, where the program did not make it. */
+  databaseBDsn: "MIGRATION_DATABASE_B_DSN",
   /** API7 token (`X-API-KEY`); A's tokens keep working on B after the restore (facts/api7.md 2.1). */
   controlPlaneToken: "MIGRATION_CONTROL_PLANE_TOKEN",
   /** Headers with which compared requests log in, as a JSON object. Not always given. */

@@ -56,6 +56,7 @@ export function gateRequestOf(settings: Settings): GateRequest {
     trafficSteps,
     soakHours,
     standbyHours,
+    calendar: { windows: settings.windows, blackouts: settings.blackouts },
     recordFolder,
     override,
     acknowledgeRollback,

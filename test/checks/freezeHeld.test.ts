@@ -61,6 +61,7 @@ describe("check: freeze held", () => {
       record,
       soakHours: 1,
       standbyHours: 1,
+      calendar: { blackouts: [] },
       now: new Date(),
       verifiedAt: undefined,
     };

@@ -41,6 +41,7 @@ function check(
     record: history,
     soakHours: REQUEST.soakHours,
     standbyHours: REQUEST.standbyHours,
+    calendar: REQUEST.calendar,
     now: time(hour),
     verifiedAt: undefined,
     ...more,

@@ -262,7 +262,7 @@ describe("windows: properties over any calendar", () => {
         assert.ok(!isOpen(of, next - 1));
         assert.ok(!isOpen(of, Math.min(next - 1, Math.floor(now.getTime() + part * (next - now.getTime())))));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -277,7 +277,7 @@ describe("windows: properties over any calendar", () => {
         assert.ok(!isOpen(of, until));
         assert.ok(isOpen(of, Math.min(until - 1, Math.floor(now.getTime() + part * (until - now.getTime())))));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -294,7 +294,7 @@ describe("windows: properties over any calendar", () => {
         const sinceYesterday = opens(6) && pastMidnight && shown < to;
         assert.equal(openingAt(of, now).open, today || sinceYesterday);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
@@ -304,7 +304,7 @@ describe("windows: properties over any calendar", () => {
         const fewer = isOpen(of, now.getTime());
         assert.ok(fewer || !isOpen({ ...of, blackouts: [...of.blackouts, more] }, now.getTime()));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

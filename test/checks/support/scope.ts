@@ -41,6 +41,7 @@ export const REQUEST: GateRequest = {
   trafficSteps: [5, 25, 50, 75, 100],
   soakHours: 24,
   standbyHours: 48,
+  calendar: { blackouts: [] },
   recordFolder: "record",
 };
 
