@@ -31,7 +31,8 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .command("gate")
     .description("stage gate: judges, checks and records a move; gate request on stdin, the record on stdout")
     .option("--verify", "look again before a rule's weights rise; prints a verdict and records nothing")
-    .action((options: { verify?: boolean }) => {
+    .option("--look", "what the gate would say now, as JSON; records nothing and writes no file")
+    .action((options: { verify?: boolean; look?: boolean }) => {
       outcome = gate().gateCommand(options);
     });
 

@@ -58,7 +58,7 @@ export type SettingsOutcome =
   | { readonly kind: "listener-only"; readonly settings: ListenerSettings; readonly findings: readonly Finding[] }
   | { readonly kind: "refused"; readonly findings: readonly Finding[] };
 
-const SECRET_KEYS: readonly string[] = ["controlPlaneToken", "databaseADsn", "testCredentials"];
+const SECRET_KEYS: readonly string[] = ["controlPlaneToken", "databaseADsn", "testCredentials", "notificationWebhook"];
 const LISTENER_KEYS = [
   "stage",
   "trafficSteps",
@@ -155,6 +155,7 @@ const TEXT_KEYS: ReadonlySet<string> = new Set([
   "controlPlaneToken",
   "databaseADsn",
   "testCredentials",
+  "notificationWebhook",
 ]);
 
 interface KeyResult {

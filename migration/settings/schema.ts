@@ -6,6 +6,7 @@ import { controlPlane } from "./controlPlaneSchema";
 import { databaseB } from "./databaseSchema";
 import { gatewayGroups } from "./gatewaySchema";
 import { judge } from "./judgeSchema";
+import { notifications, notificationWebhook, pilot } from "./pilotSchema";
 import { compareAnswers, inspection, statefulPlugins, testCredentials } from "./inspectionSchema";
 import { loadBalancer, network } from "./listenerSchema";
 import { differences, emergencyChange, proof, volatile } from "./proofSchema";
@@ -97,6 +98,12 @@ export const SCHEMA = {
 
   /** How B is compared with A at each traffic step. */
   judge,
+  /** How the pilot walks the stages by itself. */
+  pilot,
+  /** Who is told of the migration's events. */
+  notifications,
+  /** Secret. Webhook that takes `{"text": ...}`, as Slack's do. Default: none. */
+  notificationWebhook,
 
   /** Alarms of both clusters. */
   monitoring: group(
