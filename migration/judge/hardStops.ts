@@ -1,0 +1,54 @@
+import { surelySlowerThan } from "./latency";
+import { type Sample, type Side } from "./sample";
+import { type JudgeSettings } from "../settings/judgeSchema";
+
+/**
+ * Limits that stop on one sample, in the warm-up too: no test is needed to see that B does not work. A limit on
+ * answers binds only where A is clearly better in the same interval: when both fail alike, going back mends nothing.
+ */
+
+/** Errors of one side: HTTP's and those that gRPC reports within an answer 200. At most the number of requests. */
+export function errorsOf(side: Side, settings: Pick<JudgeSettings, "grpcErrorCodes">): number {
+  if (side.grpc === undefined) return side.errors;
+  let sum = side.errors;
+  for (const code of settings.grpcErrorCodes) sum += side.grpc[String(code)] ?? 0;
+  return Math.min(sum, side.requests);
+}
+
+/** What in this sample stops at once, in words and numbers; empty when nothing does. */
+export function hardStops({ a, b }: Sample, settings: JudgeSettings): readonly string[] {
+  if (b === undefined) return [];
+  const { hard } = settings;
+  const reasons: string[] = [];
+  const compare = (what: string, ofB: number, ofA: number, limitPercent: number): void => {
+    if (b.requests < hard.requests) return;
+    const shareB = ofB / b.requests;
+    const shareA = a !== undefined && a.requests > 0 ? ofA / a.requests : 0;
+    if (shareB < limitPercent / 100 || shareA * 2 > shareB) return;
+    const percents = [shareB, shareA].map((share) => `${Math.round(share * 1000) / 10} %`);
+    reasons.push(
+      `hard stop: ${percents[0] ?? ""} of B's ${b.requests} answers in one interval ${what}, ` +
+        `A ${percents[1] ?? ""}; limit ${limitPercent} %`,
+    );
+  };
+  compare("are errors", errorsOf(b, settings), a === undefined ? 0 : errorsOf(a, settings), hard.errorPercent);
+  const slow = (side: Side | undefined): number =>
+    side?.latencyMs === undefined ? 0 : surelySlowerThan(side.latencyMs, hard.slowMs);
+  compare(`took longer than ${hard.slowMs} ms`, slow(b), slow(a), hard.slowPercent);
+  const { connectionErrors, healthyTargets, withoutControlPlane } = b;
+  if (
+    connectionErrors !== undefined &&
+    connectionErrors >= hard.requests &&
+    connectionErrors * 100 >= hard.connectionErrorPercent * b.requests
+  ) {
+    reasons.push(
+      `hard stop: ${connectionErrors} connections to B's gateways failed, with ${b.requests} requests; ` +
+        `limit ${hard.connectionErrorPercent} %`,
+    );
+  }
+  if (healthyTargets === 0) reasons.push("hard stop: B has no healthy target");
+  if (withoutControlPlane !== undefined && withoutControlPlane > 0) {
+    reasons.push(`hard stop: ${withoutControlPlane} data planes of B have lost their control plane`);
+  }
+  return reasons;
+}
