@@ -1,0 +1,40 @@
+/** A database with what a copy has to carry, and one table that takes a moment: 6 MB that do not compress. */
+export const CONTENT = `
+create extension pgcrypto;
+create schema portal;
+create schema "Mixed Case";
+create type status as enum ('on', 'off');
+create domain percent as integer check (value between 0 and 100);
+create table route (id serial primary key, name text not null unique, weight percent default 10, state status default 'on',
+  config jsonb, digest bytea generated always as (sha256(name::bytea)) stored, tags text[]);
+insert into route (name, config, tags) select 'route ' || i, jsonb_build_object('n', i), array['a', i::text] from generate_series(1, 500) i;
+create table big (id bigint primary key, filling bytea not null);
+insert into big select i, decode(string_agg(md5(random()::text), ''), 'hex') from generate_series(1, 300) i, generate_series(1, 1280) group by i;
+create table audit (at timestamptz not null, what text) partition by range (at);
+create table audit_1 partition of audit for values from ('2026-01-01') to ('2026-07-01');
+create table audit_2 partition of audit for values from ('2026-07-01') to ('2027-01-01');
+insert into audit select '2026-01-02'::timestamptz + i * interval '1 hour', 'event ' || i from generate_series(1, 2000) i;
+create table portal.developer (id integer primary key, route_id integer references route (id));
+insert into portal.developer values (1, 1), (2, 2);
+create table "Mixed Case"."Quoted ""Table""" ("Col" numeric);
+insert into "Mixed Case"."Quoted ""Table""" values (1.00), ('NaN');
+create sequence ticket start 100 increment 5;
+select nextval('ticket'), nextval('ticket');
+create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger touched before update on route for each row execute function touch();
+create view busy as select * from route where state = 'on';
+create materialized view names as select name from route;
+create aggregate total (integer) (sfunc = int4pl, stype = integer);
+create statistics route_statistics on name, state from route;
+select lo_from_bytea(0, '\\x010203');
+create role reader nologin;
+grant select on route to reader;
+grant usage on schema portal to reader;
+alter default privileges in schema public grant select on tables to reader;
+comment on extension pgcrypto is 'a comment of the owner';
+comment on table route is 'routes';
+alter database api7ee set search_path to "$user", public, portal;
+alter database api7ee set timezone to 'UTC';
+create publication changes for table route;
+analyze;
+`;
