@@ -11,7 +11,7 @@ export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export interface HttpRequest {
   readonly url: URL;
-  readonly method?: "GET" | "POST" | "PUT" | undefined;
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
   readonly agent?: Agent | undefined;

@@ -1,9 +1,11 @@
 import { type HttpAnswer } from "./http";
 import { type KubernetesApi } from "./kubernetes";
+import { connectFrom, type Address, type ProbePlace, type Reached } from "./probePod";
 
 /**
- * Asking something inside a cluster, from inside that cluster: through the API server's proxy. There is no other way in
- * for the checks, so that they see what the cluster's own pods see.
+ * Asking something from inside a cluster: its own Services and pods through the API server's proxy, everything else by
+ * a short-lived pod beside the gateways. There is no other way in for the checks, so that they see what the cluster's
+ * own pods see.
  */
 
 export interface ProbeTarget {
@@ -22,13 +24,26 @@ export interface ProbeRequest {
   readonly signal: AbortSignal;
 }
 
-export type Probe = (target: ProbeTarget, request: ProbeRequest) => Promise<HttpAnswer>;
+export interface Probe {
+  /** A request to a Service or pod. A proxied answer keeps its status. @throws CouldNotLook */
+  (target: ProbeTarget, request: ProbeRequest): Promise<HttpAnswer>;
+  /** Connects from a pod beside the gateways to each of the addresses. @throws CouldNotLook */
+  readonly connect: (
+    place: ProbePlace,
+    addresses: readonly Address[],
+    signal: AbortSignal,
+  ) => Promise<readonly Reached[]>;
+}
 
-/** The one way to what runs inside a cluster. A proxied answer keeps its status. */
+/** The one way to what runs inside a cluster, or can be reached from there. */
 export function probeFrom(cluster: KubernetesApi): Probe {
-  return (target, request) => {
+  const ask = (target: ProbeTarget, request: ProbeRequest): Promise<HttpAnswer> => {
     const prefix = target.scheme === "https" ? "https:" : "";
     const base = cluster.path("v1", target.kind, `${prefix}${target.name}:${target.port}`, { subresource: "proxy" });
     return cluster.request({ ...request, path: base + request.path });
   };
+  return Object.assign(ask, {
+    connect: (place: ProbePlace, addresses: readonly Address[], signal: AbortSignal) =>
+      connectFrom(cluster, place, addresses, signal),
+  });
 }

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { pathToFileURL } from "node:url";
+import { PROBE_NAME } from "../../../checks/clients/probeFormat";
 
 /** The processes of API7 and their images: repository, the tag's form, and the folder of the stand-in. */
 const STAND_INS = [
@@ -12,6 +13,9 @@ const STAND_INS = [
   { repository: "api7/api7-ee-3-gateway", tag: /^(3\.9\.\d+)$/, folder: "gateway" },
 ] as const;
 
+/** What the gateway's image runs when a container's command is the probe's (checks/clients/probePod.ts). */
+const PROBE_FOLDER = "probe";
+
 /** Bundled programs by folder, once `prepareGateways` has run. */
 const bundles = new Map<string, string>();
 
@@ -19,14 +23,22 @@ const bundles = new Map<string, string>();
  * The command that runs an image's stand-in, as argument list. Undefined for an image that does not exist: another
  * repository, or a tag of the wrong form. Tags of the control plane begin with "v", the gateway's do not (facts/api7.md 1.2 and 1.4).
  */
-export function podCommand(image: string): string[] | undefined {
+export function podCommand(
+  image: string,
+  _component?: string,
+  own?: { readonly command: readonly string[]; readonly args: readonly string[] },
+): string[] | undefined {
   const [repository, tag = ""] = splitImage(image);
   const standIn = STAND_INS.find((candidate) => candidate.repository === repository);
   const version = standIn?.tag.exec(tag)?.[1];
   if (!standIn || version === undefined) return undefined;
-  const bundle = bundles.get(standIn.folder);
-  const program = bundle === undefined ? ["--import", tsxLoader(), sourceOf(standIn.folder)] : [bundle];
-  return [process.execPath, ...program, "--version", version];
+  const isProbe = own?.command.at(-1) === PROBE_NAME && standIn.folder === "gateway";
+  // Other commands than the image's own have no stand-in.
+  if (own !== undefined && !isProbe) return undefined;
+  const folder = isProbe ? PROBE_FOLDER : standIn.folder;
+  const bundle = bundles.get(folder);
+  const program = bundle === undefined ? ["--import", tsxLoader(), sourceOf(folder)] : [bundle];
+  return [process.execPath, ...program, "--version", version, ...(isProbe ? own.args : [])];
 }
 
 /**
@@ -35,8 +47,9 @@ export function podCommand(image: string): string[] | undefined {
  */
 export async function prepareGateways(cacheFolder: string): Promise<void> {
   await mkdir(cacheFolder, { recursive: true });
+  const folders = [...STAND_INS.map(({ folder }) => folder), PROBE_FOLDER];
   const result = await build({
-    entryPoints: Object.fromEntries(STAND_INS.map(({ folder }) => [folder, sourceOf(folder)])),
+    entryPoints: Object.fromEntries(folders.map((folder) => [folder, sourceOf(folder)])),
     bundle: true,
     platform: "node",
     target: "node20",
@@ -47,7 +60,7 @@ export async function prepareGateways(cacheFolder: string): Promise<void> {
     logLevel: "silent",
   });
   const existing = new Set(await readdir(cacheFolder));
-  for (const { folder } of STAND_INS) {
+  for (const folder of folders) {
     const output = result.outputFiles.find(({ path }) => path.endsWith(`${folder}.js`));
     if (!output) throw new Error(`esbuild wrote no bundle for ${folder}.`);
     const digest = createHash("sha256").update(output.contents).digest("hex").slice(0, 16);

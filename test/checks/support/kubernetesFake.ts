@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo } from "node:net";
@@ -21,6 +22,13 @@ export interface FakeAnswer {
 
 const TOKEN = "cluster-token";
 
+interface FakePod {
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly containers: readonly { readonly command?: readonly string[]; readonly args?: readonly string[] }[];
+  };
+}
+
 export class KubernetesFake {
   /** Objects by the path below the namespace: `apps/v1/deployments/name`. */
   readonly objects = new Map<string, unknown>();
@@ -28,10 +36,13 @@ export class KubernetesFake {
   readonly logs = new Map<string, string>();
   /** What answers behind the proxy, by `services/https:name:7443` or `pods/name:7085`. */
   readonly proxied = new Map<string, (request: FakeRequest) => FakeAnswer>();
+  /** Runs instead of what a pod is created with. */
+  podCommand: readonly string[] | undefined;
   /** Answers instead of everything else. */
   fault: ((request: FakeRequest, response: ServerResponse) => boolean) | undefined;
   readonly requests: FakeRequest[] = [];
   readonly kubeconfig: string;
+  private readonly children = new Set<ChildProcess>();
   private readonly folder = mkdtempSync(join(tmpdir(), "kube-"));
 
   private constructor(
@@ -58,6 +69,7 @@ export class KubernetesFake {
   }
 
   async stop(): Promise<void> {
+    for (const child of this.children) child.kill("SIGKILL");
     await this.die();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -122,13 +134,42 @@ export class KubernetesFake {
       });
   }
 
+  /** Runs a pod's command for real, on this machine; its output is its log. */
+  private runPod(key: string, pod: FakePod): void {
+    const { name } = pod.metadata;
+    const [container] = pod.spec.containers;
+    const [command = "false", ...rest] = this.podCommand ?? container?.command ?? [];
+    const child = spawn(command, [...rest, ...(container?.args ?? [])], { stdio: ["ignore", "pipe", "inherit"] });
+    this.children.add(child);
+    child.once("close", () => this.children.delete(child));
+    this.logs.set(name, "");
+    const phase = (is: string, exitCode?: number): void => {
+      if (!this.objects.has(key)) return;
+      const state = exitCode === undefined ? { running: {} } : { terminated: { exitCode } };
+      this.objects.set(key, { ...pod, status: { phase: is, containerStatuses: [{ name: "probe", state }] } });
+    };
+    phase("Running");
+    child.stdout.on("data", (chunk: Buffer) =>
+      this.logs.set(
+        name,
+        (this.logs.get(name) ?? "") + chunk.toString("utf8").replaceAll(/^(?=.)/gm, "2026-03-01T08:00:00.000Z "),
+      ),
+    );
+    child.on("error", () => phase("Failed", 128));
+    child.on("close", (code) => phase(code === 0 ? "Succeeded" : "Failed", code ?? 137));
+  }
+
   private write(request: FakeRequest, prefix: string, name: string): FakeAnswer {
+    if (request.method === "DELETE") {
+      return this.objects.delete(`${prefix}/${name}`) ? { body: "{}" } : status(404, "not found");
+    }
     const object = JSON.parse(request.body) as { metadata: { name: string; resourceVersion?: string } };
     const key = `${prefix}/${object.metadata.name}`;
     const exists = this.objects.has(key);
     if (request.method === "POST" && exists) return status(409, "already exists");
     if (request.method === "PUT" && (!exists || name !== object.metadata.name)) return status(404, "not found");
     this.objects.set(key, { ...object, metadata: { ...object.metadata, resourceVersion: "2" } });
+    if (request.method === "POST" && prefix === "v1/pods") this.runPod(key, object as unknown as FakePod);
     return { status: request.method === "POST" ? 201 : 200, body: request.body };
   }
 }

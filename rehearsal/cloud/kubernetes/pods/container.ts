@@ -20,6 +20,8 @@ export interface ContainerOptions {
   readonly spec: V1Container;
   readonly address: string;
   readonly pace: number;
+  /** Whether its process is started again when it ends (`restartPolicy: Always`). */
+  readonly restarts: boolean;
   /** Called after every change of the status. */
   readonly onChange: () => void;
   /** Something that belongs into an event. */
@@ -172,7 +174,9 @@ export class Container {
     this.state = { terminated };
     if (!this.stopping) {
       this.lastState = { terminated };
-      this.scheduleRestart(ranMs);
+      if (this.options.restarts) {
+        this.scheduleRestart(ranMs);
+      }
     }
     this.options.onChange();
   }

@@ -3,16 +3,23 @@ import { join } from "node:path";
 import type { V1Container } from "@kubernetes/client-node";
 import { isDeepStrictEqual } from "node:util";
 import { KINDS } from "../api/kinds";
-import { timestamp, type Condition, type Pod, type PodStatus } from "../api/objects";
+import { timestamp, type Condition, type ContainerStatus, type Pod, type PodStatus } from "../api/objects";
 import { type Resources } from "../api/resources";
 import { type EventRecorder } from "../controllers/events";
 import { Container } from "./container";
+import { egressPolicies } from "./egress";
 import { containerEnvironment } from "./environment";
 import { NotReadyYet } from "./missing";
 import { mountFiles } from "./volumes";
 
+/** What a container's spec starts in place of the image's own command. */
+export interface OwnCommand {
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+}
+
 /** What stands for an image: the command of a process, or `undefined` for an unknown image. May throw for a bad tag. */
-export type PodCommand = (image: string, component?: string) => readonly string[] | undefined;
+export type PodCommand = (image: string, component?: string, own?: OwnCommand) => readonly string[] | undefined;
 
 export interface PodRunOptions {
   readonly resources: Resources;
@@ -52,6 +59,7 @@ export class PodRun {
           spec,
           address: options.address,
           pace: options.pace,
+          restarts: (pod.spec.restartPolicy ?? "Always") === "Always",
           onChange: () => this.report(),
           onWarning: (reason, message) => options.events.warn(pod, reason, message),
         }),
@@ -114,7 +122,7 @@ export class PodRun {
     const { resources, folder, pace, events } = this.options;
     const container = this.containers[at];
     try {
-      const argv = this.command(spec.image ?? "");
+      const argv = this.command(spec);
       const root = join(folder, spec.name);
       await mountFiles(resources.store, this.livePod(), spec, root);
       const variables = containerEnvironment(resources.store, this.livePod(), spec);
@@ -140,11 +148,12 @@ export class PodRun {
     }
   }
 
-  private command(image: string): readonly string[] {
+  private command({ image = "", command, args = [] }: V1Container): readonly string[] {
+    const own = command === undefined ? undefined : { command, args };
     const component = this.pod.metadata.labels?.["app.kubernetes.io/component"];
     let argv: readonly string[] | undefined;
     try {
-      argv = this.options.podCommand(image, component);
+      argv = this.options.podCommand(image, component, own);
     } catch (error) {
       throw pullFailed(image, error instanceof Error ? error.message : String(error));
     }
@@ -171,12 +180,27 @@ export class PodRun {
       REHEARSAL_CLUSTER: this.options.cluster,
       REHEARSAL_HOSTS: this.options.hostsFile,
       REHEARSAL_PACE: String(this.options.pace),
+      REHEARSAL_EGRESS: JSON.stringify(
+        egressPolicies(this.options.resources.store.list(KINDS.networkPolicy), this.pod),
+      ),
     };
   }
 
   /** The pod with its address, which variables and files may ask for. */
   private livePod(): Pod {
     return { ...this.pod, status: { phase: "Pending", podIP: this.options.address, hostIP: NODE_ADDRESS } };
+  }
+
+  /** How a pod whose containers are not started again has ended; undefined while one of them runs or waits. */
+  private outcome(containers: readonly ContainerStatus[]): "Succeeded" | "Failed" | undefined {
+    if ((this.pod.spec.restartPolicy ?? "Always") === "Always") {
+      return undefined;
+    }
+    const codes = containers.map(({ state }) => state.terminated?.exitCode);
+    if (codes.includes(undefined)) {
+      return undefined;
+    }
+    return codes.every((code) => code === 0) ? "Succeeded" : "Failed";
   }
 
   private report(): void {
@@ -189,7 +213,8 @@ export class PodRun {
     );
     const before = live?.status?.conditions;
     const status: PodStatus = {
-      phase: everStarted || live?.status?.phase === "Running" ? "Running" : "Pending",
+      phase:
+        this.outcome(containerStatuses) ?? (everStarted || live?.status?.phase === "Running" ? "Running" : "Pending"),
       podIP: address,
       podIPs: [{ ip: address }],
       hostIP: NODE_ADDRESS,
