@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type * as DatabasesModule from "./commands/databases";
 import type * as GateModule from "./commands/gate";
+import type * as JudgeModule from "./commands/judge";
 import type * as ScopeModule from "./commands/scope";
 import type * as WindowModule from "./commands/window";
 import { type Outcome } from "./gateInput";
@@ -17,6 +18,7 @@ import { textOf } from "./result";
 const load = createRequire(__filename);
 const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
 const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
+const judge = (): typeof JudgeModule => load("./commands/judge") as typeof JudgeModule;
 const scope = (): typeof ScopeModule => load("./commands/scope") as typeof ScopeModule;
 const window = (): typeof WindowModule => load("./commands/window") as typeof WindowModule;
 
@@ -55,6 +57,17 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .option("--json", "print the whole result as JSON")
     .action((options: WindowModule.WindowOptions) => {
       outcome = window().windowCommand(options);
+    });
+
+  program
+    .command("judge")
+    .description("B against A on saved metrics, one JSON object a line; exit 0 go, 1 hold or back, 2 could not look")
+    .requiredOption("--samples <file>", "samples of one migration, in the order of their time")
+    .option("--limits <file>", "other settings of judge than the defaults, YAML or JSON; or a stack's file")
+    .option("--since <moment>", "leave out earlier samples: the evidence begins anew there", instant)
+    .option("--json", "print the answer as JSON")
+    .action((options: JudgeModule.JudgeOptions) => {
+      outcome = judge().judgeCommand(options);
     });
 
   const scoped = (name: string, description: string, waitSeconds: number): Command =>
