@@ -10,6 +10,7 @@ import {
   type MigrationRecord,
   type RecordEntry,
 } from "../migration/record";
+import { planFor } from "../migration/plan";
 import { canRollBack, shapeOf } from "../migration/stages";
 import { type GateContext, type Move } from "./context";
 import { evidenceOf, RecordFolder } from "./evidence";
@@ -149,6 +150,7 @@ async function draftOf(
     commit,
     copy: request.scope.databaseB.copy,
     checks: [],
+    plan: planFor(move.to, request.trafficSteps, request.scope),
     ...(move.kind === "override" && { override: request.override }),
     ...(move.kind === "leave-rollback" && { acknowledged: request.acknowledgeRollback }),
     ...(events && { events }),

@@ -1,6 +1,8 @@
 import { type GateRequest } from "../migration/gateRequest";
-import { rollbackId, stateOf, type MigrationRecord } from "../migration/record";
-import { judgeMove, shapeOf, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
+import { moveContextOf } from "../migration/moveContext";
+import { judgeMove } from "../migration/moves";
+import { stateOf, type MigrationRecord } from "../migration/record";
+import { shapeOf, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
 import { type Move } from "./context";
 
 /** Which move a request means, given the record; and which moves are never held up by any check. */
@@ -78,12 +80,7 @@ export function moveToVerify(request: GateRequest, record: MigrationRecord): Jud
 }
 
 function judge(request: GateRequest, record: MigrationRecord, from: Stage | undefined): MoveVerdict {
-  return judgeMove(from, request.stage, {
-    trafficSteps: request.trafficSteps,
-    override: request.override,
-    rollbackId: rollbackId(record),
-    acknowledgeRollback: request.acknowledgeRollback,
-  });
+  return judgeMove(from, request.stage, moveContextOf(request, record));
 }
 
 function unique(values: readonly number[]): readonly number[] {

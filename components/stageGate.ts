@@ -3,6 +3,9 @@ import { join } from "node:path";
 import * as command from "@pulumi/command/local";
 import * as pulumi from "@pulumi/pulumi";
 import { type GateRequest } from "../migration/gateRequest";
+import { moveContextOf } from "../migration/moveContext";
+import { judgeMove, type MoveContext, type Plan } from "../migration/moves";
+import { planFor } from "../migration/plan";
 import { type WayBackRequest } from "../migration/scope";
 import {
   canonicalJson,
@@ -10,10 +13,9 @@ import {
   lastEntry,
   type MigrationRecord,
   parseRecord,
-  rollbackId,
   stateOf,
 } from "../migration/record";
-import { judgeMove, type MoveKind, type MoveVerdict, type Stage, trafficShare } from "../migration/stages";
+import { type MoveKind, type MoveVerdict, type Stage, trafficShare } from "../migration/stages";
 import { refusal } from "./failure";
 import { type Host } from "./host";
 import { settled } from "./outputs";
@@ -143,22 +145,22 @@ export class StageGate extends pulumi.ComponentResource {
     return parsed(this.recordText ?? this.previousText);
   }
 
-  /** The record as of this run; unknown in a preview that will run the gate. */
-  private knownRecord(): MigrationRecord | undefined {
-    return parsed(this.recordText);
+  /** What moves of this run are judged by: the settings, and the record as far as it is known. */
+  moveContext(): MoveContext {
+    return moveContextOf(this.request, this.history() ?? EMPTY_RECORD);
   }
 
-  /** Whether the move from the last recorded stage is legal; undefined while the record is not known. */
+  /** Whether the move from the last recorded stage is legal; undefined while no record is known. */
   judge(): MoveVerdict | undefined {
-    const record = this.knownRecord();
+    const record = this.history();
     return record === undefined
       ? undefined
-      : judgeMove(stateOf(record)?.stage, this.request.stage, contextOf(this.request, record));
+      : judgeMove(stateOf(record)?.stage, this.request.stage, moveContextOf(this.request, record));
   }
 
   /** Whether the gate passed in this very run for a move up to the stage that the settings ask for. */
   passedInThisRun(): boolean {
-    const record = this.knownRecord();
+    const record = parsed(this.recordText);
     const entry = record === undefined ? undefined : lastEntry(record);
     if (entry?.stage !== this.request.stage || !PROVING.includes(entry.kind)) return false;
     return Date.parse(entry.at) >= this.host.startedAt.getTime();
@@ -210,8 +212,10 @@ export interface GateStep {
 /** Whether the gate may go from its old request to the new one. Without an old one the stack is new. */
 export function judgeGateStep(step: GateStep, request: StageGateArgs["request"]): MoveVerdict {
   const record = recordOf(step.oldOutputs, request.stage);
-  const from = (record === undefined ? undefined : stateOf(record)?.stage) ?? stageOf(step.oldInputs);
-  return judgeMove(from, request.stage, contextOf(request, record));
+  const before = requestOf(step.oldInputs);
+  const context = moveContextOf(request, record ?? EMPTY_RECORD);
+  const from = (record === undefined ? undefined : stateOf(record)?.stage) ?? before?.stage;
+  return judgeMove(from, request.stage, { ...context, plan: context.plan ?? planOfRequest(before) });
 }
 
 /** Stages that an update may go to without the gate: the way back, and steps whose rules prove themselves. */
@@ -232,19 +236,6 @@ function parsed(text: string | undefined): MigrationRecord | undefined {
   return text === undefined || text === "" ? undefined : parseRecord(text);
 }
 
-function contextOf(
-  request: StageGateArgs["request"],
-  record: MigrationRecord | undefined,
-): Parameters<typeof judgeMove>[2] {
-  const { trafficSteps, override, acknowledgeRollback } = request;
-  return {
-    trafficSteps,
-    override,
-    acknowledgeRollback,
-    rollbackId: record === undefined ? undefined : rollbackId(record),
-  };
-}
-
 function recordOf(outputs: GateStep["oldOutputs"], stage: Stage): MigrationRecord | undefined {
   const text = outputs?.["stdout"];
   if (typeof text !== "string" || text === "") return undefined;
@@ -257,7 +248,13 @@ function recordOf(outputs: GateStep["oldOutputs"], stage: Stage): MigrationRecor
   }
 }
 
-function stageOf(inputs: GateStep["oldInputs"]): Stage | undefined {
+/** The request of the update before, which may be one of the way back alone. */
+function requestOf(inputs: GateStep["oldInputs"]): StageGateArgs["request"] | undefined {
   const text = inputs?.["stdin"];
-  return typeof text === "string" ? (JSON.parse(text) as GateRequest).stage : undefined;
+  return typeof text === "string" ? (JSON.parse(text) as StageGateArgs["request"]) : undefined;
+}
+
+/** What a record that says nothing of it is held to: the settings of the update before. */
+function planOfRequest(request: StageGateArgs["request"] | undefined): Plan | undefined {
+  return request?.scope && planFor(request.stage, request.trafficSteps, request.scope);
 }

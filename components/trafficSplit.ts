@@ -213,8 +213,7 @@ export class TrafficSplit extends pulumi.ComponentResource {
   }
 
   private weightContext(): Parameters<typeof weightHooks>[1] {
-    const { stage, trafficSteps, override } = this.args.settings;
-    return { stage, trafficSteps, override, gate: this.args.gate };
+    return { stage: this.args.settings.stage, gate: this.args.gate };
   }
 }
 

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { judgeWeights, type MoveVerdict, type Override, type Stage } from "../migration/stages";
+import { judgeWeights } from "../migration/moves";
+import { type MoveVerdict, type Stage } from "../migration/stages";
 import { refusal } from "./failure";
 import { type StageGate } from "./stageGate";
 
@@ -8,9 +9,7 @@ const ACTION_PROPERTIES = ["defaultActions", "actions"] as const;
 
 export interface WeightContext {
   readonly stage: Stage;
-  readonly trafficSteps: readonly number[];
-  readonly override?: Override | undefined;
-  readonly gate: Pick<StageGate, "judge" | "passedInThisRun" | "stageBefore" | "verify">;
+  readonly gate: Pick<StageGate, "judge" | "moveContext" | "passedInThisRun" | "stageBefore" | "verify">;
 }
 
 /** The part of a hook's arguments that is judged. */
@@ -69,7 +68,7 @@ export async function judgeWeightStep(step: WeightStep, context: WeightContext, 
     return;
   }
   // At `decommission` only 100 % is right, whatever somebody made of it: it need not be climbed to step by step.
-  if (stage !== "decommission") refuseUnless(judgeWeights(before, to, context));
+  if (stage !== "decommission") refuseUnless(judgeWeights(before, to, gate.moveContext()));
   refuseUnless(gate.judge());
   if (dryRun || gate.passedInThisRun()) return;
   await gate.verify();

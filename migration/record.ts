@@ -1,6 +1,10 @@
 import {
   byteLength,
   canonicalJson,
+  clip,
+  CLIP_BYTES,
+  clipEmergency,
+  clipOverride,
   entryHash,
   entryId,
   evidenceFile,
@@ -11,6 +15,8 @@ import {
   type MigrationRecord,
   type RecordEntry,
 } from "./recordEntry";
+import { configurationAfter } from "./configurationState";
+import { overridesAfter, planAfter } from "./plan";
 import { headOf, RecordError, renderRecord } from "./recordFormat";
 
 export * from "./recordEntry";
@@ -31,8 +37,6 @@ export const MAX_RECORD_BYTES = 64 * 1024;
 const FOLDED_RECORD_BYTES = 40 * 1024;
 /** These many newest entries are never folded. */
 const NEVER_FOLDED = 4;
-/** Texts of people and of the system are clipped to these many bytes, so that an entry cannot outgrow its limit. */
-const CLIP_BYTES = { by: 200, commit: 60, overrideBy: 80, reason: 240, live: 60 } as const;
 
 export const EMPTY_RECORD: MigrationRecord = { entries: [] };
 
@@ -113,6 +117,8 @@ function advance(before: Carried | undefined, entry: RecordEntry): Carried {
   const configurationA = entry.digests?.configurationA ?? (afresh ? undefined : before?.configurationA);
   // Staying at rollback adds entries; the id stays the one of the rollback itself.
   const rollback = entry.stage === "rollback" ? ((stays ? before.rollbackId : undefined) ?? entryId(entry)) : undefined;
+  const plan = planAfter(before, entry);
+  const overrides = overridesAfter(before, entry);
   return {
     stage: entry.stage,
     weightB: entry.weightB,
@@ -120,7 +126,10 @@ function advance(before: Carried | undefined, entry: RecordEntry): Carried {
     stageSince: stays ? before.stageSince : entry.at,
     weightSince: before?.weightB === entry.weightB ? before.weightSince : entry.at,
     copy: entry.copy,
+    ...(plan && { plan }),
+    ...(overrides.length > 0 && { overrides }),
     ...(configurationA && { configurationA }),
+    ...configurationAfter(afresh ? undefined : before, entry),
     ...(rollback !== undefined && { rollbackId: rollback }),
   };
 }
@@ -154,18 +163,13 @@ function fold(record: MigrationRecord): { record: MigrationRecord; evidence?: Ev
 }
 
 function clipTexts(draft: EntryDraft): EntryDraft {
-  const { override, live } = draft;
+  const { override, live, emergency } = draft;
   return {
     ...draft,
     by: clip(draft.by, CLIP_BYTES.by),
     commit: clip(draft.commit, CLIP_BYTES.commit),
-    ...(override && {
-      override: {
-        ...override,
-        by: clip(override.by, CLIP_BYTES.overrideBy),
-        reason: clip(override.reason, CLIP_BYTES.reason),
-      },
-    }),
+    ...(override && { override: clipOverride(override) }),
+    ...(emergency && { emergency: clipEmergency(emergency) }),
     ...(live && {
       live: Object.fromEntries(Object.entries(live).map(([group, seen]) => [group, clip(seen, CLIP_BYTES.live)])),
     }),
@@ -185,14 +189,4 @@ function shrink(entry: RecordEntry): RecordEntry {
   throw new RecordError(
     `The entry for stage ${entry.stage} has ${byteLength(canonicalJson(entry))} bytes, ${MAX_ENTRY_BYTES} are allowed.`,
   );
-}
-
-/** Clips by the bytes that the text takes inside JSON, where a control character takes six. */
-function clip(text: string, limitBytes: number): string {
-  const size = (part: string): number => byteLength(JSON.stringify(part)) - 2;
-  if (size(text) <= limitBytes) return text;
-  let clipped = text.slice(0, limitBytes);
-  while (size(clipped) > limitBytes - 3) clipped = clipped.slice(0, -1);
-  // Half a surrogate pair at the cut would not survive UTF-8.
-  return `${clipped.replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

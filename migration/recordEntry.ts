@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { type Plan } from "./moves";
 import { type MoveKind, type Override, type Stage } from "./stages";
 
 /** What the record is made of. See `record.ts` for what can be done with it. */
@@ -24,6 +25,17 @@ export interface EntryDigests {
   readonly configurationA?: ConfigurationDigest | undefined;
   /** The comparison of A and B when `start` is entered: `tables:rows:hash`. */
   readonly copy?: string | undefined;
+  /** B's configuration before control plane B starts, and again when an emergency change ends: `rows:hash`. */
+  readonly configurationB?: string | undefined;
+}
+
+/** A change of the configuration during the migration, by permission: when it began, and when both sides were equal again. */
+export interface EmergencyEntry {
+  readonly state: "open" | "closed";
+  readonly by: string;
+  readonly reason: string;
+  /** At its end: rows that changed on either side; the evidence file names them. Undefined where that could not be told. */
+  readonly changes?: { readonly a: number; readonly b: number } | undefined;
 }
 
 /** State of the file of finer events when the entry was made; the file only grows, so its first `bytes` can be checked. */
@@ -48,10 +60,13 @@ export interface EntryDraft {
   /** `databaseB.copy` at that time. */
   readonly copy: number;
   readonly override?: Override | undefined;
+  /** What later moves are held to, as it was set then; from `start` on. */
+  readonly plan?: Plan | undefined;
   /** Id of the rollback that was left on purpose. */
   readonly acknowledged?: string | undefined;
   readonly checks: readonly RecordedCheck[];
   readonly digests?: EntryDigests | undefined;
+  readonly emergency?: EmergencyEntry | undefined;
   readonly events?: EventsDigest | undefined;
   /** Rollback: what the load balancer held then, per gateway group: `50/50`, or why it could not be seen. */
   readonly live?: Readonly<Record<string, string>> | undefined;
@@ -96,9 +111,30 @@ export interface Carried {
   readonly weightSince: string;
   /** The newest fingerprint of A's configuration since the last freeze. */
   readonly configurationA?: ConfigurationDigest | undefined;
+  /** When that fingerprint was taken, and the evidence file that holds its rows. */
+  readonly fingerprintA?: Taken | undefined;
+  /** B's configuration as it was last taken. */
+  readonly baselineB?: (Taken & { readonly digest: string }) | undefined;
+  /** When A's rows were last proved equal to B's, row by row. */
+  readonly copyProvedAt?: string | undefined;
+  /** When a check of the configuration last held, by the check's name. */
+  readonly seen?: Readonly<Record<string, string>> | undefined;
+  /** The emergency change that is open. */
+  readonly emergency?: { readonly by: string; readonly reason: string; readonly since: string } | undefined;
   readonly copy: number;
+  /** What moves are held to since `start` was entered. */
+  readonly plan?: Plan | undefined;
+  /** Ids of the overrides that were used in this migration, the newest last. */
+  readonly overrides?: readonly string[] | undefined;
   /** Id of the rollback, while it stands. */
   readonly rollbackId?: string | undefined;
+}
+
+/** When something was taken, and the evidence file (SHA-256) that holds it. */
+export interface Taken {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly evidence?: string | undefined;
 }
 
 export interface MigrationRecord {
@@ -145,4 +181,37 @@ export function evidenceFile(content: string): EvidenceFile {
 /** Bytes of the text in UTF-8. */
 export function byteLength(text: string): number {
   return Buffer.byteLength(text, "utf8");
+}
+
+/** Texts of people and of the system are clipped to these many bytes, so that an entry cannot outgrow its limit. */
+export const CLIP_BYTES = {
+  by: 200,
+  commit: 60,
+  overrideBy: 80,
+  reason: 240,
+  emergencyBy: 80,
+  emergencyReason: 160,
+  live: 60,
+} as const;
+
+/** An override as an entry holds it. */
+export function clipOverride(override: Override): Override {
+  const { by, reason } = override;
+  return { ...override, by: clip(by, CLIP_BYTES.overrideBy), reason: clip(reason, CLIP_BYTES.reason) };
+}
+
+/** An emergency change as an entry holds it. */
+export function clipEmergency(emergency: EmergencyEntry): EmergencyEntry {
+  const { by, reason } = emergency;
+  return { ...emergency, by: clip(by, CLIP_BYTES.emergencyBy), reason: clip(reason, CLIP_BYTES.emergencyReason) };
+}
+
+/** Clips by the bytes that the text takes inside JSON, where a control character takes six. */
+export function clip(text: string, limitBytes: number): string {
+  const size = (part: string): number => byteLength(JSON.stringify(part)) - 2;
+  if (size(text) <= limitBytes) return text;
+  let clipped = text.slice(0, limitBytes);
+  while (size(clipped) > limitBytes - 3) clipped = clipped.slice(0, -1);
+  // Half a surrogate pair at the cut would not survive UTF-8.
+  return `${clipped.replace(/[\uD800-\uDBFF]$/, "")}…`;
 }

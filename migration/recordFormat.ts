@@ -21,6 +21,11 @@ const KIND = z.enum([
 const TEXT = z.string().max(MAX_TEXT);
 const DIGESTS = z.record(TEXT, TEXT);
 
+const PLAN = z.strictObject({
+  steps: z.array(z.int().min(1).max(100)).max(100),
+  groups: z.array(TEXT),
+});
+
 const ENTRY = z.strictObject({
   seq: z.int().min(1),
   at: z.iso.datetime(),
@@ -32,16 +37,29 @@ const ENTRY = z.strictObject({
   commit: TEXT,
   copy: z.int(),
   override: z.strictObject({ from: ANY_STAGE, to: ANY_STAGE, by: TEXT, reason: TEXT }).optional(),
+  plan: PLAN.optional(),
   acknowledged: TEXT.optional(),
   checks: z.array(
     z.strictObject({ name: TEXT, verdict: z.enum(["holds", "fails", "unknown"]), digest: HASH.optional() }),
   ),
-  digests: z.strictObject({ configurationA: DIGESTS.optional(), copy: TEXT.optional() }).optional(),
+  digests: z
+    .strictObject({ configurationA: DIGESTS.optional(), copy: TEXT.optional(), configurationB: TEXT.optional() })
+    .optional(),
+  emergency: z
+    .strictObject({
+      state: z.enum(["open", "closed"]),
+      by: TEXT,
+      reason: TEXT,
+      changes: z.strictObject({ a: z.int().min(0), b: z.int().min(0) }).optional(),
+    })
+    .optional(),
   events: z.strictObject({ bytes: z.int().min(0), sha256: HASH }).optional(),
   live: DIGESTS.optional(),
   evidence: HASH.optional(),
   previous: HASH.nullable(),
 });
+
+const TAKEN = { at: z.iso.datetime(), evidence: HASH.optional() };
 
 const FOLDED = z.strictObject({
   folded: z.strictObject({ count: z.int().min(0), from: TEXT, to: TEXT, digest: HASH, reason: TEXT.optional() }),
@@ -55,7 +73,14 @@ const FOLDED = z.strictObject({
       stageSince: z.iso.datetime(),
       weightSince: z.iso.datetime(),
       configurationA: DIGESTS.optional(),
+      fingerprintA: z.strictObject(TAKEN).optional(),
+      baselineB: z.strictObject({ ...TAKEN, digest: TEXT }).optional(),
+      copyProvedAt: z.iso.datetime().optional(),
+      seen: z.record(TEXT, z.iso.datetime()).optional(),
+      emergency: z.strictObject({ by: TEXT, reason: TEXT, since: z.iso.datetime() }).optional(),
       copy: z.int(),
+      plan: PLAN.optional(),
+      overrides: z.array(TEXT).optional(),
       rollbackId: TEXT.optional(),
     })
     .optional(),

@@ -45,17 +45,6 @@ export type MoveVerdict =
   | { readonly allowed: true; readonly kind: MoveKind }
   | { readonly allowed: false; readonly reason: string; readonly legal: readonly Stage[]; readonly remedy: string };
 
-/** What a move is judged by. */
-export interface MoveContext {
-  /** Percentages for B, strictly increasing, the last one 100. */
-  readonly trafficSteps: readonly number[];
-  readonly override?: Override | undefined;
-  /** Id of the record's `rollback` entry (its hash, first 12 hex digits); undefined while no rollback stands. */
-  readonly rollbackId?: string | undefined;
-  /** Setting `acknowledgeRollback`: the id of the rollback that the operator means to leave. */
-  readonly acknowledgeRollback?: string | undefined;
-}
-
 const BEFORE_TRAFFIC = ["prepare", "freeze", "restore", "start"] as const;
 const AFTER_TRAFFIC = ["complete", "decommission"] as const;
 
@@ -116,20 +105,32 @@ export function canRollBack(stage: Stage): boolean {
   return stage === "start" || stage === "complete" || trafficShare(stage) !== undefined;
 }
 
-/** The stages that may follow without an override. The stage itself comes first: staying is always legal. */
-export function legalNext(from: Stage | undefined, trafficSteps: readonly number[]): readonly Stage[] {
+/**
+ * The stages that may follow without an override. The stage itself comes first: staying is always legal.
+ *
+ * @param trafficSteps as they are set now
+ * @param planned steps that the record holds the migration to: one that was taken out of the settings is not to be had,
+ * and those above it are not the next one either
+ */
+export function legalNext(
+  from: Stage | undefined,
+  trafficSteps: readonly number[],
+  planned: readonly number[] = [],
+): readonly Stage[] {
   if (from === undefined) return ["prepare"];
   if (from === "decommission") return ["decommission"];
   if (from === "abandon") return ["abandon", "prepare"];
-  const [firstStep] = trafficSteps;
+  const steps = union(trafficSteps, planned);
+  const known = (stage: Stage | undefined): readonly Stage[] =>
+    stage !== undefined && isStage(stage, trafficSteps) ? [stage] : [];
   if (from === "rollback") {
-    return ["rollback", "start", ...(firstStep === undefined ? [] : [trafficStage(firstStep)]), "abandon"];
+    const [first] = steps;
+    return ["rollback", "start", ...known(first === undefined ? undefined : trafficStage(first)), "abandon"];
   }
-  const path = wayUp(trafficSteps);
+  const path = wayUp(steps);
   const next: Stage[] = [from];
-  const above = path[path.indexOf(from) + 1];
-  // A stage that the settings no longer name (its traffic step was removed) has no step above; the ways back stay.
-  if (above !== undefined && path.includes(from)) next.push(above);
+  // A traffic step that neither settings nor record name has no step above; the ways back stay.
+  if (path.includes(from)) next.push(...known(path[path.indexOf(from) + 1]));
   const share = trafficShare(from);
   if (share !== undefined) next.push(...trafficSteps.filter((step) => step < share).map(trafficStage));
   if (canRollBack(from)) next.push("rollback");
@@ -137,92 +138,12 @@ export function legalNext(from: Stage | undefined, trafficSteps: readonly number
   return next;
 }
 
-/**
- * Whether the move is legal, and what kind of move it is.
- *
- * @param from the stage last recorded; undefined on a new stack
- * @param to the stage that the settings ask for
- */
-export function judgeMove(from: Stage | undefined, to: Stage, context: MoveContext): MoveVerdict {
-  const legal = legalNext(from, context.trafficSteps);
-  if (from === to) return { allowed: true, kind: "stay" };
-  if (legal.includes(to)) {
-    if (from === "rollback") return judgeLeavingRollback(to, legal, context);
-    return { allowed: true, kind: kindOf(from, to) };
-  }
-  const { override } = context;
-  if (from !== undefined && override?.from === from && override.to === to) {
-    if (mayBeOverridden(from, to, context.trafficSteps)) return { allowed: true, kind: "override" };
-    return refuse(from, legal, `An override permits skipping traffic steps only, never ${from} to ${to}.`);
-  }
-  return refuse(from, legal, `The move from ${from ?? "a new stack"} to ${to} is not legal.`);
-}
-
-/** The same question for a resource that knows only its weights: may B's share go from one percentage to another? */
-export function judgeWeights(
-  fromWeightB: number,
-  toWeightB: number,
-  context: Pick<MoveContext, "trafficSteps" | "override">,
-): MoveVerdict {
-  if (toWeightB <= fromWeightB) return { allowed: true, kind: toWeightB === fromWeightB ? "stay" : "down" };
-  const above = context.trafficSteps.find((step) => step > fromWeightB);
-  if (toWeightB === above) return { allowed: true, kind: "up" };
-  const { override } = context;
-  if (
-    override !== undefined &&
-    shapeOf(override.from).weightB === fromWeightB &&
-    shapeOf(override.to).weightB === toWeightB &&
-    mayBeOverridden(override.from, override.to, context.trafficSteps)
-  ) {
-    return { allowed: true, kind: "override" };
-  }
-  const legal = above === undefined ? [] : [trafficStage(above)];
-  return {
-    allowed: false,
-    reason: `The weight of B may not go from ${fromWeightB} to ${toWeightB} %: a step was skipped.`,
-    legal,
-    remedy: setStageCommand(legal[0] ?? "rollback"),
-  };
-}
-
 /** The command that asks for a stage. */
 export function setStageCommand(stage: Stage): string {
   return `pulumi config set stage ${stage}`;
 }
 
-function kindOf(from: Stage | undefined, to: Stage): MoveKind {
-  if (from === undefined) return "first";
-  if (to === "rollback") return "rollback";
-  if (to === "abandon") return "abandon";
-  if (from === "abandon") return "reopen";
-  const fromShare = trafficShare(from);
-  const toShare = trafficShare(to);
-  return fromShare !== undefined && toShare !== undefined && toShare < fromShare ? "down" : "up";
-}
-
-/** Only traffic steps may be skipped: everything else that a skip would leave out is a proof of the data. */
-function mayBeOverridden(from: Stage, to: Stage, trafficSteps: readonly number[]): boolean {
-  const path = wayUp(trafficSteps);
-  const start = path.indexOf(from);
-  const end = path.indexOf(to);
-  return (from === "start" || trafficShare(from) !== undefined) && trafficShare(to) !== undefined && end > start;
-}
-
-function judgeLeavingRollback(to: Stage, legal: readonly Stage[], context: MoveContext): MoveVerdict {
-  const { rollbackId, acknowledgeRollback } = context;
-  if (rollbackId !== undefined && acknowledgeRollback === rollbackId) return { allowed: true, kind: "leave-rollback" };
-  const command = `pulumi config set acknowledgeRollback ${rollbackId ?? "ID"}`;
-  return {
-    allowed: false,
-    reason:
-      `Leaving rollback for ${to} needs the acknowledgement of this very rollback` +
-      (acknowledgeRollback === undefined ? "." : `; the setting names ${acknowledgeRollback}, another one.`),
-    legal,
-    remedy: `${command} && ${setStageCommand(to)}`,
-  };
-}
-
-function refuse(from: Stage | undefined, legal: readonly Stage[], reason: string): MoveVerdict {
-  const onward = legal.find((stage) => stage !== from) ?? legal[0] ?? "prepare";
-  return { allowed: false, reason, legal, remedy: setStageCommand(onward) };
+/** Both lists as one, rising. */
+export function union(some: readonly number[], others: readonly number[]): readonly number[] {
+  return [...new Set([...some, ...others])].sort((a, b) => a - b);
 }

@@ -200,6 +200,10 @@ describe("stage gate", () => {
     record = record.slice();
     await enter("traffic-5");
     assert.equal((await enter("traffic-75", { override: again })).exitCode, 1, "an override permits no failed check");
+    verdict = () => result();
+    const used = await enter("traffic-75", { override });
+    assert.equal(used.exitCode, 1);
+    assert.match(used.stderr, /This override was used before/);
   });
 
   it("holds the way up when a check finds something: exit code 1, and the text tells what to do", async () => {

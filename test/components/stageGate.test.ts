@@ -6,6 +6,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { judgeGateStep, StageGate } from "../../components/stageGate";
 import { appendEntry, EMPTY_RECORD, renderRecord } from "../../migration/record";
 import { gateRequestOf } from "../../migration/scope";
+import { type Plan } from "../../migration/moves";
 import { type MoveKind, shapeOf, type Stage } from "../../migration/stages";
 import { settingsOf } from "../migration/stackConfig";
 import { type Answer, record, type Recording, SECRET, the } from "./recorder";
@@ -14,7 +15,7 @@ const ROOT = resolve(__dirname, "..", "..");
 const COMMAND = "command:local:Command";
 
 /** A record as the gate prints it: the stages entered, the last one at a given time. */
-function recordText(stages: readonly Stage[], options: { at?: Date; kind?: MoveKind } = {}): string {
+function recordText(stages: readonly Stage[], options: { at?: Date; kind?: MoveKind; plan?: Plan } = {}): string {
   const record = stages.reduce((before, stage, index) => {
     const last = index === stages.length - 1;
     const usual = index === 0 ? "first" : stage === "rollback" || stage === "abandon" ? stage : "up";
@@ -27,6 +28,7 @@ function recordText(stages: readonly Stage[], options: { at?: Date; kind?: MoveK
       by: "test",
       commit: "-",
       copy: 1,
+      ...(shapeOf(stage).controlPlaneB && { plan: options.plan }),
       checks: [],
     }).record;
   }, EMPTY_RECORD);
@@ -35,6 +37,8 @@ function recordText(stages: readonly Stage[], options: { at?: Date; kind?: MoveK
 
 const request = (stage: Stage, more: object = {}): ReturnType<typeof gateRequestOf> =>
   gateRequestOf(settingsOf("prod", { stage, ...more }));
+
+const groupText = ({ group, deployment }: { group: string; deployment: string }): string => `${group} (${deployment})`;
 
 /** A step of the gate as its hook sees it. */
 function stepFrom(stages: readonly Stage[]): Parameters<typeof judgeGateStep>[0] {
@@ -99,6 +103,30 @@ describe("stage gate: what its hook refuses", () => {
     const override = { from: "traffic-5", to: "traffic-75", by: "Ada", reason: "quiet night" };
     assert.equal(judgeGateStep(stepFrom(UP), request("traffic-75", { override })).allowed, true);
     assert.equal(judgeGateStep(stepFrom(UP), request("traffic-100", { override })).allowed, false);
+  });
+
+  it("a step taken out of the settings on the way is a step skipped", () => {
+    // A record without a plan is held to what the update before asked for.
+    const step = { ...stepFrom(UP), oldInputs: { stdin: JSON.stringify(request("traffic-5")) } };
+    const verdict = judgeGateStep(step, request("traffic-100", { trafficSteps: [5, 100] }));
+    assert.equal(verdict.allowed, false);
+    assert.match(verdict.reason, /the record has 25, 50, 75/);
+    // A record with one is held to that, whatever the update before asked for.
+    const planned = { steps: [5, 50, 100], groups: request("start").scope.clusterB.dataPlanes.map(groupText) };
+    const kept = { ...step, oldOutputs: { stdout: recordText(UP, { plan: planned }) } };
+    const other = judgeGateStep(kept, request("traffic-100", { trafficSteps: [5, 100] }));
+    assert.equal(other.allowed, false);
+    assert.match(other.reason, /the record has 50\./);
+  });
+
+  it("gateway groups are fixed from start on", () => {
+    const step = { ...stepFrom(UP), oldInputs: { stdin: JSON.stringify(request("traffic-5")) } };
+    const fewer = { gatewayGroups: settingsOf("prod").gatewayGroups.slice(0, 1) };
+    const verdict = judgeGateStep(step, request("traffic-5", fewer));
+    assert.equal(verdict.allowed, false);
+    assert.match(verdict.reason, /partner \(gateway-partner\) gone/);
+    assert.equal(judgeGateStep(step, request("rollback", fewer)).allowed, true);
+    assert.equal(judgeGateStep(step, request("traffic-5")).allowed, true);
   });
 });
 
@@ -189,7 +217,7 @@ describe("stage gate: the command", () => {
     const args = stepFrom(UP) as pulumi.ResourceHookArgs;
     assert.throws(
       () => void hook.callback(args),
-      /from traffic-5 to traffic-75 is not legal\.\nLegal stages now: traffic-5, traffic-25, rollback\.\nTo go on: pulumi config set stage traffic-25/,
+      /from traffic-5 to traffic-75 is not legal\.[^\n]*override\.to traffic-75[^\n]*\nLegal stages now: traffic-5, traffic-25, rollback\.\nTo go on: pulumi config set stage traffic-25/,
     );
   });
 });

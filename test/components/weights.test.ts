@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { judgeFirstWeights, judgeWeightStep, type WeightContext, weightOfB } from "../../components/weights";
-import { judgeMove, type MoveVerdict, type Stage } from "../../migration/stages";
+import { judgeMove, type MoveContext } from "../../migration/moves";
+import { type MoveVerdict, type Override, type Stage } from "../../migration/stages";
 
 const STEPS = [5, 25, 50, 75, 100];
 
@@ -25,7 +26,11 @@ class Gate {
     private readonly passed: boolean,
     private readonly failure?: string,
     private readonly before: Stage = "traffic-100",
+    private readonly more: Partial<MoveContext> = {},
   ) {}
+  moveContext(): MoveContext {
+    return { trafficSteps: STEPS, ...this.more };
+  }
   stageBefore(): Promise<Stage | undefined> {
     return Promise.resolve(this.before);
   }
@@ -42,7 +47,7 @@ class Gate {
 }
 
 function context(stage: Stage, gate: Gate): WeightContext {
-  return { stage, trafficSteps: STEPS, gate };
+  return { stage, gate };
 }
 
 const LEGAL = judgeMove("traffic-5", "traffic-25", { trafficSteps: STEPS });
@@ -163,10 +168,23 @@ describe("a change of weights", () => {
   }
 
   it("that skips steps with an override is taken", async () => {
-    const gate = new Gate(undefined, true);
-    const override = { from: "traffic-5", to: "traffic-75", by: "Ada", reason: "quiet" } as const;
-    await judge(step(5, 75), { ...context("traffic-75", gate), override });
-    await assert.rejects(judge(step(25, 75), { ...context("traffic-75", gate), override }), /step was skipped/);
+    const override: Override = { from: "traffic-5", to: "traffic-75", by: "Ada", reason: "quiet" };
+    const gate = new Gate(undefined, true, undefined, "traffic-5", { override });
+    await judge(step(5, 75), context("traffic-75", gate));
+    await assert.rejects(judge(step(25, 75), context("traffic-75", gate)), /step was skipped/);
+    const used = new Gate(undefined, true, undefined, "traffic-5", { override, overrideUsed: true });
+    await assert.rejects(judge(step(5, 75), context("traffic-75", used)), /was used before/);
+  });
+
+  it("that skips a step which the settings no longer name, but the record does, is refused", async () => {
+    const plan = { steps: STEPS, groups: [] };
+    const gate = new Gate(undefined, true, undefined, "traffic-5", { trafficSteps: [5, 100], plan });
+    for (const dryRun of [true, false]) {
+      await assert.rejects(
+        judge(step(5, 100), context("traffic-100", gate), dryRun),
+        /taken out of trafficSteps[^]*25, 50, 75[^]*trafficSteps: \[5, 25, 50, 75, 100\]/,
+      );
+    }
   });
 
   it("is told by the weights, not by the stage's name", async () => {

@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { judgeMove, judgeWeights, type MoveContext } from "../../migration/moves";
 import {
   allStages,
   canRollBack,
   isStage,
-  judgeMove,
-  judgeWeights,
   legalNext,
   setStageCommand,
   shapeOf,
   trafficShare,
   trafficStage,
   wayUp,
-  type MoveContext,
   type Override,
   type Stage,
 } from "../../migration/stages";
