@@ -6,7 +6,7 @@ import { issue, newAuthority, type KeyPair } from "../gateways/common/authority"
 import { copyRunningCluster } from "./backup";
 import { findBinaries } from "./binaries";
 import { copyTree, newCluster } from "./cluster";
-import { scramVerifier } from "./password";
+import { scramVerifier } from "../../../operations/scram";
 import { PostgresServer, writeDatabaseName } from "./server";
 import { giveFileTo, giveTo, reachableFolder, serverUser } from "./serverUser";
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
 import { type Binaries } from "./binaries";
 import { SUPERUSER } from "./cluster";
-import { scramVerifier } from "./password";
+import { scramVerifier } from "../../../operations/scram";
 import { type ServerUser } from "./serverUser";
 
 const PORT = 5432;
