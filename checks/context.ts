@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { createRequire } from "node:module";
+import { type DeclaredDifference } from "../migration/canonical/accepted";
 import { SECRET_VARIABLES, type ClusterAccess, type MigrationScope } from "../migration/gateRequest";
 import { type Inspection } from "../migration/inspection";
 import { type MigrationRecord } from "../migration/record";
@@ -35,6 +36,8 @@ export interface Move {
   readonly mode: "record" | "verify";
   /** Shares of B in percent that the rules may hold now; empty when nothing need exist yet. */
   readonly liveWeightsB: readonly number[];
+  /** The record has an emergency change open and the settings no more: it ends with this move, or holds it. */
+  readonly closesEmergency?: boolean | undefined;
 }
 
 export interface GateContext extends CheckContext {
@@ -48,6 +51,10 @@ export interface GateContext extends CheckContext {
   readonly inspection?: Inspection | undefined;
   /** When a rise to the last recorded stage was verified last, from the file of events; undefined when it was not. */
   readonly verifiedAt: Date | undefined;
+  /** Differences of both sides' configuration that are meant; left out: none. */
+  readonly differences?: readonly DeclaredDifference[] | undefined;
+  /** Content of an evidence file of the record, by its SHA-256; undefined when it is lost or is not what it was. */
+  readonly readEvidence?: ((sha256: string) => Promise<string | undefined>) | undefined;
 }
 
 /** A check of the gate: one file, and one line in the table. */
@@ -55,6 +62,8 @@ export interface GateCheck {
   readonly name: string;
   /** Seconds that it may take. */
   readonly limitSeconds: number;
+  /** Asked when an emergency change ends while the stage stays; the others have nothing to say then. */
+  readonly closesEmergency?: boolean | undefined;
   appliesTo(move: Move): boolean;
   run(context: GateContext): Promise<CheckResult>;
 }
@@ -115,8 +124,15 @@ export class Systems {
 
   databaseB(): Promise<DatabaseTargetModule.DatabaseTarget> {
     return this.once("database B", () => {
+      const { instanceIdentifier } = this.scope.databaseB;
+      if (instanceIdentifier === undefined) {
+        const { targetFromDsn } = load("./clients/databaseTarget") as typeof DatabaseTargetModule;
+        const dsn = this.secret("databaseBDsn", "the connection string of database B");
+        return Promise.resolve(targetFromDsn("database B", dsn, this.environment));
+      }
       const { databaseB } = load("./clients/rds") as typeof RdsModule;
-      return databaseB(this.scope, this.secret("databaseBPassword", "the password of database B's user"), this.signal);
+      const password = this.secret("databaseBPassword", "the password of database B's user");
+      return databaseB(this.scope, instanceIdentifier, password, this.signal);
     });
   }
 

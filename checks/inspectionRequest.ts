@@ -25,7 +25,7 @@ const ANSWERS = z.strictObject({
 });
 
 const PREREQUISITES = z.strictObject({
-  databaseA: TEXT,
+  databaseA: TEXT.optional(),
   engineVersion: TEXT,
   databaseSubnetIds: z.array(TEXT),
   loadBalancerSubnetIds: z.array(TEXT),
@@ -47,6 +47,7 @@ export const INSPECTION: z.ZodType<Inspection> = z.strictObject({
   unreachable: z.array(z.strictObject({ address: TEXT, reason: TEXT })),
   parity: z.array(z.strictObject({ item: TEXT, reason: TEXT })),
   plannedEnd: TEXT.optional(),
+  addressesA: z.array(TEXT).optional(),
   probeImage: TEXT.optional(),
   answers: ANSWERS.optional(),
   prerequisites: PREREQUISITES.optional(),

@@ -60,7 +60,7 @@ const SCOPE = z
     clusterB: CLUSTER,
     freezeMode: z.enum(["writes-only", "scale-dashboard", "announced"]),
     databaseB: z.strictObject({
-      instanceIdentifier: NAME,
+      instanceIdentifier: NAME.optional(),
       database: NAME,
       username: NAME,
       copy: z.int().min(1),
@@ -78,6 +78,9 @@ const SCOPE = z
 
 const CALENDAR = z.strictObject({ windows, blackouts });
 
+const VALUE = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const DIFFERENCES = z.array(z.strictObject({ object: NAME, field: NAME, from: VALUE, to: VALUE, reason: NAME }));
+
 const REQUEST = z
   .strictObject({
     scope: SCOPE,
@@ -89,6 +92,8 @@ const REQUEST = z
     recordFolder: NAME,
     override: z.strictObject({ from: STAGE, to: STAGE, by: NAME, reason: NAME }).optional(),
     acknowledgeRollback: z.string().optional(),
+    emergencyChange: z.strictObject({ by: NAME, reason: NAME }).optional(),
+    differences: DIFFERENCES.optional(),
     inspection: INSPECTION.optional(),
   })
   .refine((request) => isStage(request.stage, request.trafficSteps), {

@@ -5,8 +5,9 @@ export interface DashboardArgs {
   readonly loadBalancer: string;
   /** In the order A, B of each gateway group. */
   readonly targetGroups: readonly { readonly title: string; readonly targetGroup: string }[];
-  readonly databaseA: string;
-  readonly databaseB: string;
+  /** RDS identifiers; undefined for a database that is none. */
+  readonly databaseA: string | undefined;
+  readonly databaseB: string | undefined;
 }
 
 const WIDTH = 12;
@@ -30,13 +31,11 @@ export function dashboardBody(args: DashboardArgs): string {
     [
       { label: "database A", identifier: databaseA },
       { label: "database B", identifier: databaseB },
-    ].map(({ label, identifier }) => [
-      "AWS/RDS",
-      metric,
-      "DBInstanceIdentifier",
-      identifier,
-      { label, stat: "Average" },
-    ]);
+    ].flatMap(({ label, identifier }) =>
+      identifier === undefined
+        ? []
+        : [["AWS/RDS", metric, "DBInstanceIdentifier", identifier, { label, stat: "Average" }]],
+    );
   const graphs = [
     { title: "Requests a minute", metrics: targets("RequestCount", "Sum") },
     { title: "Answers 5xx a minute", metrics: targets("HTTPCode_Target_5XX_Count", "Sum") },
@@ -48,7 +47,7 @@ export function dashboardBody(args: DashboardArgs): string {
     { title: "Database connections", metrics: databases("DatabaseConnections") },
   ];
   return JSON.stringify({
-    widgets: graphs.map(({ title, metrics }, index) => ({
+    widgets: graphs.filter(({ metrics }) => metrics.length > 0).map(({ title, metrics }, index) => ({
       type: "metric",
       x: (index % 2) * WIDTH,
       y: Math.floor(index / 2) * HEIGHT,

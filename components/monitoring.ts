@@ -1,6 +1,6 @@
 import { Dashboard, MetricAlarm } from "@pulumi/aws/cloudwatch";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseBIdentifier } from "../migration/names";
+import { databaseBInstance } from "../migration/names";
 import { type Settings } from "../migration/settings";
 import { dashboardBody } from "./dashboard";
 import { type TrafficSplit } from "./trafficSplit";
@@ -37,7 +37,7 @@ export class Monitoring extends pulumi.ComponentResource {
     super("api7-migration:components:Monitoring", name, {}, options);
     const { settings, split } = args;
     const { monitoring, stack, region } = settings;
-    const identifier = databaseBIdentifier(settings);
+    const identifier = databaseBInstance(settings);
     const child = { parent: this };
 
     const alarm = (alarmName: string, limit: Limit, dimensions: Record<string, pulumi.Input<string>>): void => {
@@ -73,7 +73,7 @@ export class Monitoring extends pulumi.ComponentResource {
       for (const [suffix, limit] of Object.entries(targetLimits(title, settings)))
         alarm(`${side}-${suffix}`, limit, dimensions);
     }
-    if (args.database) {
+    if (args.database && identifier !== undefined) {
       const limits = databaseLimits(settings);
       for (const [suffix, limit] of Object.entries(limits)) {
         alarm(suffix, limit, { DBInstanceIdentifier: identifier });

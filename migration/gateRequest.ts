@@ -1,3 +1,4 @@
+import { type DeclaredDifference } from "./canonical/accepted";
 import { type Inspection } from "./inspection";
 import { type Override, type Stage } from "./stages";
 import { type Calendar } from "./windows";
@@ -57,8 +58,8 @@ export interface MigrationScope {
   readonly clusterB: ClusterAccess;
   readonly freezeMode: FreezeMode;
   readonly databaseB: {
-    /** RDS identifier of database B. */
-    readonly instanceIdentifier: string;
+    /** RDS identifier of database B; undefined when B was there already and is reached by its own connection string. */
+    readonly instanceIdentifier?: string | undefined;
     readonly database: string;
     readonly username: string;
     /** Number of the copy; raised when B is restored anew. */
@@ -78,6 +79,12 @@ export interface MigrationScope {
   readonly heartbeatSeconds: number;
 }
 
+/** Who permits a change of the configuration during the migration, and why. */
+export interface EmergencyChange {
+  readonly by: string;
+  readonly reason: string;
+}
+
 /** Standard input of the stage gate. */
 export interface GateRequest {
   readonly scope: MigrationScope;
@@ -92,6 +99,10 @@ export interface GateRequest {
   readonly recordFolder: string;
   readonly override?: Override | undefined;
   readonly acknowledgeRollback?: string | undefined;
+  /** Permission to change the configuration of both sides: holds every move up while it is set. */
+  readonly emergencyChange?: EmergencyChange | undefined;
+  /** Differences of A's and B's configuration that are meant. Left out: none. */
+  readonly differences?: readonly DeclaredDifference[] | undefined;
   /** What the operators decided about what the checks find. Left out: nothing. */
   readonly inspection?: Inspection | undefined;
 }
@@ -102,6 +113,8 @@ export const SECRET_VARIABLES = {
   databaseA: "MIGRATION_DATABASE_A_DSN",
   /** Password of database B's user after the rotation. */
   databaseBPassword: "MIGRATION_DATABASE_B_PASSWORD",
+  /** Password of database B's application user after the rotation, where it is another than the master user. */
+  databaseBApplicationPassword: "MIGRATION_DATABASE_B_APPLICATION_PASSWORD",
   /** libpq connection string of database B, where the program did not make it. */
   databaseBDsn: "MIGRATION_DATABASE_B_DSN",
   /** API7 token (`X-API-KEY`); A's tokens keep working on B after the restore (facts/api7.md 2.1). */

@@ -61,7 +61,7 @@ export interface AnswerComparison {
 /** What must be there before A is frozen, in the words of the settings. */
 export interface Prerequisites {
   /** RDS identifier of database A. */
-  readonly databaseA: string;
+  readonly databaseA?: string | undefined;
   /** PostgreSQL version of database B; its major is A's. */
   readonly engineVersion: string;
   /** Extensions that PostgreSQL itself brings are not listed. */
@@ -83,6 +83,8 @@ export interface Inspection {
   readonly parity: readonly { readonly item: string; readonly reason: string }[];
   /** Day on which the migration shall be over, `YYYY-MM-DD`. */
   readonly plannedEnd?: string | undefined;
+  /** Blocks of cluster A's own addresses: what B's configuration points to there is A's. */
+  readonly addressesA?: readonly string[] | undefined;
   /** Image for the pods that look from inside B: bash, timeout and getent. Left out: the gateway's own. */
   readonly probeImage?: string | undefined;
   readonly answers?: AnswerComparison | undefined;

@@ -24,14 +24,31 @@ export function gatewayRelease(group: Pick<ListenerGroup, "name">): string {
   return `gateway-${group.name}`;
 }
 
+/** What names of the database are made of. */
+interface Named {
+  readonly stack: string;
+  readonly databaseB: Pick<Settings["databaseB"], "copy">;
+}
+
 /** RDS identifier of database B. Each copy has its own, so that a new one is made beside the old one. */
-export function databaseBIdentifier(settings: Pick<Settings, "stack" | "databaseB">): string {
+export function databaseBIdentifier(settings: Named): string {
   return `api7-${settings.stack}-b-${settings.databaseB.copy}`;
 }
 
+/** RDS identifier of database B where the program makes it; undefined when B was there already. */
+export function databaseBInstance(settings: Pick<Settings, "stack" | "databaseB">): string | undefined {
+  const { source } = settings.databaseB;
+  return source.kind === "dump" && source.target === "given" ? undefined : databaseBIdentifier(settings);
+}
+
 /** Snapshot of database A that database B is restored from. */
-export function snapshotIdentifier(settings: Pick<Settings, "stack" | "databaseB">): string {
+export function snapshotIdentifier(settings: Named): string {
   return `api7-${settings.stack}-a-${settings.databaseB.copy}`;
+}
+
+/** Copy of the snapshot, encrypted with a key of this account. */
+export function snapshotCopyIdentifier(settings: Named): string {
+  return `${snapshotIdentifier(settings)}-copy`;
 }
 
 /** The only DP Manager address that a data plane of B ever gets. */

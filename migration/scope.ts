@@ -1,6 +1,6 @@
 import { type ClusterAccess, type GateRequest, type MigrationScope, type WeightedRule } from "./gateRequest";
 import { type Inspection } from "./inspection";
-import { CONTROL_PLANE_B, databaseBIdentifier, gatewayRelease, targetGroupName } from "./names";
+import { CONTROL_PLANE_B, databaseBInstance, gatewayRelease, targetGroupName } from "./names";
 import { type ListenerSettings, type Settings } from "./settings";
 
 /** What the commands are told about the systems at hand: the settings in the words of the checks. */
@@ -25,7 +25,7 @@ export function scopeOf(settings: Settings): MigrationScope {
     },
     freezeMode: clusterA.freeze.mode,
     databaseB: {
-      instanceIdentifier: databaseBIdentifier(settings),
+      instanceIdentifier: databaseBInstance(settings),
       database: databaseB.database,
       username: databaseB.username,
       copy: databaseB.copy,
@@ -60,6 +60,8 @@ export function gateRequestOf(settings: Settings): GateRequest {
     recordFolder,
     override,
     acknowledgeRollback,
+    emergencyChange: settings.emergencyChange,
+    differences: settings.differences,
   };
 }
 
@@ -81,6 +83,7 @@ export function inspectionOf(settings: Settings): Inspection {
     parity,
     plannedEnd,
     probeImage,
+    addressesA: settings.clusterA.dpManagerCidrs,
     ...(compareAnswers === undefined ? {} : { answers: answersOf(compareAnswers) }),
     prerequisites: prerequisitesOf(settings),
   };

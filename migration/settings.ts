@@ -58,7 +58,14 @@ export type SettingsOutcome =
   | { readonly kind: "listener-only"; readonly settings: ListenerSettings; readonly findings: readonly Finding[] }
   | { readonly kind: "refused"; readonly findings: readonly Finding[] };
 
-const SECRET_KEYS: readonly string[] = ["controlPlaneToken", "databaseADsn", "testCredentials", "notificationWebhook"];
+const SECRET_KEYS: readonly string[] = [
+  "controlPlaneToken",
+  "databaseADsn",
+  "testCredentials",
+  "notificationWebhook",
+  "databaseBDsn",
+  "bastionPrivateKey",
+];
 const LISTENER_KEYS = [
   "stage",
   "trafficSteps",
@@ -156,6 +163,8 @@ const TEXT_KEYS: ReadonlySet<string> = new Set([
   "databaseADsn",
   "testCredentials",
   "notificationWebhook",
+  "databaseBDsn",
+  "bastionPrivateKey",
 ]);
 
 interface KeyResult {

@@ -9,8 +9,13 @@ import { targetFromParts, type DatabaseTarget } from "./databaseTarget";
  * @param password of B's user, after the rotation
  * @throws CouldNotLook when it is missing or has no address yet
  */
-export async function databaseB(scope: MigrationScope, password: string, signal: AbortSignal): Promise<DatabaseTarget> {
-  const { instanceIdentifier, database, username, sslMode } = scope.databaseB;
+export async function databaseB(
+  scope: MigrationScope,
+  instanceIdentifier: string,
+  password: string,
+  signal: AbortSignal,
+): Promise<DatabaseTarget> {
+  const { database, username, sslMode } = scope.databaseB;
   const subject = `database B (RDS instance ${instanceIdentifier})`;
   const { endpoint, status } = await describe(scope.region, instanceIdentifier, subject, signal);
   if (endpoint === undefined) {

@@ -64,11 +64,11 @@ export const clusterA = group(
     ),
     /** Addresses under which A's DP Manager can be reached: B's gateways are kept from them. */
     dpManagerCidrs: list(cidr(), "a list of IPv4 blocks", 1),
-    /** RDS identifier of database A. */
-    databaseIdentifier: label(63, "an RDS instance identifier"),
+    /** RDS identifier of database A. Not given where A is no RDS instance, which needs a dump as source. */
+    databaseIdentifier: label(63, "an RDS instance identifier").optional(),
     freeze,
   },
-  "kubeconfig, identifier, namespace, controlPlane, replicas, dpManagerCidrs, databaseIdentifier and freeze",
+  "kubeconfig, identifier, namespace, controlPlane, replicas, dpManagerCidrs and freeze",
 );
 
 export const clusterB = group(

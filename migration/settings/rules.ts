@@ -2,6 +2,7 @@ import { type z } from "zod";
 import { databaseBIdentifier, TARGET_GROUP_NAME_MAXIMUM, targetGroupName } from "../names";
 import { allStages, isStage, setStageCommand } from "../stages";
 import { chartsOf, isGraceful } from "./charts";
+import { databaseSourceFindings } from "./databaseSourceRules";
 import { type Finding, nearest, pathText, readText, setCommand } from "./findings";
 import { type SCHEMA } from "./schema";
 
@@ -227,6 +228,7 @@ const RULES: readonly Rule[] = [
   sizesFit,
   clustersDiffer,
   databaseNameFits,
+  (parsed) => databaseSourceFindings(parsed).map((found) => ({ ...found, concernsListener: false })),
 ];
 
 function finding(

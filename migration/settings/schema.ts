@@ -4,6 +4,7 @@ import { blackouts, windows } from "./calendarSchema";
 import { clusterA, clusterB } from "./clusterSchema";
 import { controlPlane } from "./controlPlaneSchema";
 import { databaseB } from "./databaseSchema";
+import { bastionPrivateKey, databaseBDsn } from "./databaseSourceSchema";
 import { gatewayGroups } from "./gatewaySchema";
 import { judge } from "./judgeSchema";
 import { notifications, notificationWebhook, pilot } from "./pilotSchema";
@@ -84,6 +85,9 @@ export const SCHEMA = {
     /^postgres(ql)?:\/\/[^@\s]+@[^@\s]+\/\S+$/,
     "a connection string postgres://USER:PASSWORD@HOST/DATABASE",
   ),
+
+  databaseBDsn,
+  bastionPrivateKey,
 
   network,
   loadBalancer,
