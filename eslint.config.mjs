@@ -1,9 +1,9 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules/**", "rehearsal/out/**", "test/golden/*/**", "charts/**"] },
+  { ignores: ["node_modules/**", "rehearsal/out/**", "bench/out/**", "test/golden/*/**", "charts/**"] },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.ts", "**/*.mts"],
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
