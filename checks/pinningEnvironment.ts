@@ -20,7 +20,8 @@ export interface Override {
   readonly expected: string;
 }
 
-interface Variable {
+/** One variable of a container. */
+export interface Variable {
   readonly name: string;
   readonly source: string;
   /** Undefined where it comes from a Secret or a reference. */
@@ -45,7 +46,8 @@ export async function overridesOf(
   });
 }
 
-async function variablesOf(
+/** Every variable that a container's spec gives it, `envFrom` included. @throws CouldNotLook */
+export async function variablesOf(
   api: KubernetesApi,
   container: Container,
   signal: AbortSignal,
