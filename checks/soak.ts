@@ -34,6 +34,7 @@ function checkSoak(context: GateContext): CheckResult {
   const passedMs = context.now.getTime() - begin.getTime();
   if (passedMs < hours * HOUR_MS) {
     const earliest = new Date(begin.getTime() + hours * HOUR_MS);
+    report.addEvidence({ earliest: earliest.toISOString() });
     report.finding({
       subject: `time ${what}`,
       seen: `${Math.floor((passedMs / HOUR_MS) * 100) / 100} hours, since ${begin.toISOString()}`,

@@ -52,6 +52,11 @@ export async function endHolder({ host, pid }: LockHolder): Promise<HolderEnd> {
   return "ended";
 }
 
+/** Whether the holder was a process of this machine that is there no more: its lock belongs to nobody. */
+export function isGone({ host, pid }: LockHolder): boolean {
+  return pid !== undefined && host === hostname() && !isAlive(pid);
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import {
   LocalWorkspace,
   PulumiCommand,
+  type ConfigMap,
   type EngineEvent,
   type OutputMap,
   type Stack,
@@ -151,6 +152,11 @@ export class MigrationStack {
   async state(): Promise<StackState> {
     const exported = await this.stack.exportStack();
     return exported.deployment as StackState;
+  }
+
+  /** Every setting with its value, secrets decrypted: never to be printed. Defaults of Pulumi.yaml included. */
+  async config(): Promise<ConfigMap> {
+    return this.stack.getAllConfig();
   }
 
   /** What was done on this stack, newest first, as `pulumi stack history` knows it. */

@@ -1,6 +1,6 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Document, isMap, parseDocument } from "yaml";
+import { Document, isMap, isScalar, parseDocument } from "yaml";
 
 /** Namespace of the program's settings: the project's name in Pulumi.yaml. */
 export const PROJECT = "api7-migration";
@@ -22,33 +22,50 @@ export async function setInStackFile(
   settings: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const path = stackFile(folder, stack);
-  const document = await readDocument(path);
-  if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
-  for (const [key, value] of Object.entries(settings)) {
-    const at = ["config", `${PROJECT}:${key}`];
-    if (value === undefined) document.deleteIn(at);
-    else document.setIn(at, document.createNode(value));
-  }
+  let text = await readText(path);
+  for (const [key, value] of Object.entries(settings)) text = withSetting(text, path, key, value);
   const partial = `${path}.${process.pid}`;
-  await writeFile(partial, document.toString({ lineWidth: 0 }));
+  await writeFile(partial, text);
   await rename(partial, path);
+}
+
+function withSetting(text: string, path: string, key: string, value: unknown): string {
+  const document = parse(text, path);
+  const at = ["config", `${PROJECT}:${key}`];
+  const old: unknown = document.getIn(at, true);
+  if (isScalar(old) && old.range && value !== undefined && typeof value !== "object") {
+    // The value alone is replaced: quotes, spacing and comments of the rest of the file are its owner's.
+    const [begin, end] = old.range;
+    return text.slice(0, begin) + new Document(value).toString().trim() + text.slice(end);
+  }
+  if (value === undefined) {
+    if (!document.hasIn(at)) return text;
+    document.deleteIn(at);
+  } else {
+    if (!isMap(document.get("config"))) document.set("config", document.createNode({}));
+    document.setIn(at, document.createNode(value));
+  }
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
 /** A plain setting of a stack's file; undefined when it is not set there. */
 export async function readFromStackFile(folder: string, stack: string, key: string): Promise<unknown> {
-  const document = await readDocument(stackFile(folder, stack));
-  const value: unknown = document.toJS();
+  const path = stackFile(folder, stack);
+  const value: unknown = parse(await readText(path), path).toJS();
   const config = isObject(value) ? value["config"] : undefined;
   return isObject(config) ? config[`${PROJECT}:${key}`] : undefined;
 }
 
-async function readDocument(path: string): Promise<Document> {
-  let text = "";
+async function readText(path: string): Promise<string> {
   try {
-    text = await readFile(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    throw error;
   }
+}
+
+function parse(text: string, path: string): Document {
   const document = parseDocument(text);
   const [first] = document.errors;
   if (first !== undefined) throw new Error(`${path} is no YAML: ${first.message}`);

@@ -41,11 +41,41 @@ export function weightCarriers(state: StackState): readonly WeightCarrier[] {
 
 /** The record that the gate last printed. @throws RecordError when it is unreadable */
 export function recordOf(state: StackState): MigrationRecord | undefined {
-  const gate = (state.resources ?? []).find(
+  const text = gateOf(state)?.outputs?.["stdout"];
+  return typeof text === "string" && text !== "" ? parseRecord(text) : undefined;
+}
+
+/**
+ * The environment that the gate last ran with, secrets included: what its checks need to be asked again.
+ * Never to be printed, and handed to the checks' own process alone.
+ */
+export function gateEnvironment(state: StackState): Readonly<Record<string, string>> {
+  const environment = gateOf(state)?.inputs?.["environment"];
+  if (typeof environment !== "object" || environment === null) return {};
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]: [string, unknown]) => {
+      const text = plainText(value);
+      return text === undefined ? [] : [[name, text] as const];
+    }),
+  );
+}
+
+/** The engine's mark of a secret; an export with plain secrets carries the value as JSON beside it. */
+const SECRET_MARK = "4dabf18193072939515e22adb298388d";
+
+function plainText(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  if (typeof value !== "object" || value === null || !(SECRET_MARK in value)) return undefined;
+  const plain = (value as { readonly plaintext?: unknown }).plaintext;
+  if (typeof plain !== "string") return undefined;
+  const parsed: unknown = JSON.parse(plain);
+  return typeof parsed === "string" ? parsed : undefined;
+}
+
+function gateOf(state: StackState): StateResource | undefined {
+  return (state.resources ?? []).find(
     ({ urn, type }) => type === "command:local:Command" && urn.includes("StageGate$"),
   );
-  const text = gate?.outputs?.["stdout"];
-  return typeof text === "string" && text !== "" ? parseRecord(text) : undefined;
 }
 
 /** Where the migration stands by its record. */

@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import program from "../index";
 import { type Stage, shapeOf } from "../migration/stages";
+import { enterStage } from "../pilot/enter";
 import { Clouds, type World } from "./cloud";
 import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
 import { cacheFolder, ensureEngine } from "./engine";
@@ -201,9 +202,7 @@ export class Rehearsal {
     expected: Expected = {},
   ): Promise<Operation> {
     const begun = await this.count();
-    await this.stack.configure({ stage, ...settings });
-    const preview = await this.stack.preview();
-    const update = await this.stack.up();
+    const { preview, update } = await enterStage(this.stack, stage, { settings });
     this.noteWeightChange(stage, update);
     await sleep(PROPAGATION_MS);
     const from = await this.count();

@@ -1,0 +1,271 @@
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { shapeOf, type Stage } from "../migration/stages";
+import { askGate } from "./askGate";
+import { decide, stageAfter, type Approval, type Decision, type GateAnswer } from "./decide";
+import { enterStage } from "./enter";
+import { approvalOf, EventLog, holdingSince, type PilotEvent, type PilotEventDraft } from "./events";
+import { isGone, lockHolders } from "./lockHolder";
+import { EngineRefusal, type MigrationStack, type Operation } from "./migrationStack";
+import { takePilotLock } from "./pilotLock";
+import { rollBack } from "./rollback";
+import { viewOf, type StackView } from "./standing";
+
+/** What the pilot tells while it runs: one look, or one thing done. */
+export interface PilotLook {
+  readonly at: Date;
+  readonly stage: Stage | null;
+  readonly weightB: number;
+  readonly decision: Decision;
+  readonly gate: GateAnswer;
+}
+
+export interface PilotOptions {
+  readonly goal: Stage;
+  /** Who runs the pilot, for its events. */
+  readonly by: string;
+  /** Gets every look, for people to see. */
+  readonly onLook?: ((look: PilotLook) => void) | undefined;
+  /** Gets every event after it was written down. */
+  readonly onEvent?: ((event: PilotEvent) => void) | undefined;
+  /** Asks the pilot to end: the step at hand is finished or undone first. */
+  readonly signal?: AbortSignal | undefined;
+  readonly now?: (() => Date) | undefined;
+  /** Divides the time between two looks; for a rehearsal that cannot wait. Never a limit, never a rate. */
+  readonly pace?: number | undefined;
+  /** Ends at the first thing that cannot be done at once: one step, for `advance`. */
+  readonly once?: boolean | undefined;
+  /** Settings that go with a stage when it is entered. */
+  readonly settingsFor?: ((stage: Stage) => Promise<Readonly<Record<string, unknown>>>) | undefined;
+}
+
+/** How a run of the pilot ended. */
+export interface PilotOutcome {
+  readonly kind: "done" | "back" | "stopped" | "ended";
+  readonly stage: Stage | null;
+  readonly reasons: readonly string[];
+}
+
+/** After a failed step: once more right away for what passes by itself, then it is a hold like any other. */
+const STEP_RETRIES = 1;
+
+/**
+ * Walks the stages up to a goal: asks the gate, waits, enters the next stage, watches, and goes back to A when B is worse.
+ * Everything it must know to go on after a crash is in the record, the stack file and its own events.
+ */
+export class Pilot {
+  private readonly now: () => Date;
+  private failures = 0;
+  private lastFailure = "";
+
+  private constructor(
+    private readonly stack: MigrationStack,
+    private readonly options: PilotOptions,
+    private readonly log: EventLog,
+  ) {
+    this.now = options.now ?? (() => new Date());
+  }
+
+  /** @throws PilotLocked, SettingsRefused, or what the engine answers to the first look */
+  static async run(stack: MigrationStack, options: PilotOptions): Promise<PilotOutcome> {
+    const { settings, standing } = await viewOf(stack);
+    const folder = resolve(stack.folder, settings.recordFolder);
+    const release = await takePilotLock(folder);
+    try {
+      const log = new EventLog(folder, options.by, options.now ?? (() => new Date()));
+      const pilot = new Pilot(stack, options, log);
+      await pilot.note({ event: "run-begun", goal: options.goal, stage: standing?.stage ?? null });
+      const outcome = await pilot.loop();
+      await pilot.note({ event: "run-ended", stage: outcome.stage, reason: outcome.reasons.join(" ") });
+      return outcome;
+    } finally {
+      await release();
+    }
+  }
+
+  private async loop(): Promise<PilotOutcome> {
+    for (;;) {
+      const view = await viewOf(this.stack);
+      const stage = view.standing?.stage ?? null;
+      if (this.options.signal?.aborted === true) {
+        return { kind: "ended", stage, reasons: ["The pilot was asked to end; the stage stands as it is."] };
+      }
+      const gate = await this.gateNow(view);
+      const decision = await this.decide(view, gate);
+      this.options.onLook?.({ at: this.now(), stage, weightB: view.standing?.weightB ?? 0, decision, gate });
+      if (this.options.once === true && (decision.kind === "wait" || decision.kind === "page")) {
+        return { kind: "stopped", stage, reasons: decision.reasons };
+      }
+      const outcome = await this.act(view, decision);
+      if (outcome !== undefined) return outcome;
+      if (this.options.once === true && this.failures > 0) {
+        return { kind: "stopped", stage, reasons: [this.lastFailure] };
+      }
+    }
+  }
+
+  private async act(view: StackView, decision: Decision): Promise<PilotOutcome | undefined> {
+    const stage = view.standing?.stage ?? null;
+    const events = await this.log.read();
+    const holding = holdingSince(events, stage) !== undefined;
+    const holds = decision.kind === "page" || (decision.kind === "wait" && decision.hold);
+    if (holding && !holds) await this.note({ event: "hold-over", stage });
+    switch (decision.kind) {
+      case "done":
+        return { kind: "done", stage, reasons: [decision.reason] };
+      case "stop":
+        return { kind: "stopped", stage, reasons: decision.reasons };
+      case "back":
+        return this.goBack(stage, decision.reasons);
+      case "advance":
+        await this.advance(view, decision.to);
+        return undefined;
+      case "page":
+        if (stage !== null && !pagedSince(events, stage)) {
+          await this.note({ event: "page", stage, reasons: decision.reasons });
+        }
+        await this.pause(view);
+        return undefined;
+      case "wait":
+        if (decision.hold && !holding) await this.note({ event: "hold", stage, reasons: decision.reasons });
+        await this.pause(view, decision.hold ? undefined : decision.until);
+        return undefined;
+    }
+  }
+
+  private async gateNow({ settings, standing, record, gateEnvironment }: StackView): Promise<GateAnswer> {
+    // At the goal and at its end there is no move to ask about; what B gets is still watched through the move onward.
+    const next = stageAfter(standing?.stage, settings.trafficSteps);
+    if (next === undefined) return { verdict: "holds", checks: [] };
+    // A new stack has no gate yet, and nothing that could be looked at.
+    if (standing === undefined) return { verdict: "holds", checks: [] };
+    return askGate(settings, next, record, { folder: this.stack.folder, environment: gateEnvironment });
+  }
+
+  private async decide(view: StackView, gate: GateAnswer): Promise<Decision> {
+    const { settings, standing } = view;
+    const { trafficSteps, pilot } = settings;
+    const stage = standing?.stage;
+    const next = stageAfter(stage, trafficSteps);
+    const events = await this.log.read();
+    return decide({
+      now: this.now(),
+      stage,
+      trafficSteps,
+      goal: this.options.goal,
+      gate,
+      approval: next === undefined ? { state: "not needed" } : await this.approval(view, next, gate, events),
+      holdingSince: holdingSince(events, stage ?? null),
+      limits: pilot,
+    });
+  }
+
+  /** Asked for only once everything else holds: nobody shall agree to what then waits for hours. */
+  private async approval(
+    { settings }: StackView,
+    next: Stage,
+    gate: GateAnswer,
+    events: readonly PilotEvent[],
+  ): Promise<Approval> {
+    if (!settings.pilot.approvalStages.includes(next)) return { state: "not needed" };
+    const newest = approvalOf(events, next);
+    switch (newest?.event) {
+      case "approval-given":
+        return { state: "given", by: newest.name };
+      case "approval-refused":
+        return { state: "refused", by: newest.name, reason: newest.reason };
+      case "approval-asked":
+        return { state: "asked", since: new Date(newest.at) };
+      case undefined:
+        if (gate.verdict === "holds") await this.note({ event: "approval-asked", stage: next });
+        return { state: "asked", since: this.now() };
+    }
+  }
+
+  private async advance(view: StackView, to: Stage): Promise<void> {
+    const from = view.standing?.stage ?? null;
+    if (to === "complete" || to === "decommission") {
+      if (from === "traffic-100" || from === "complete") await this.note({ event: "soak-over", stage: from });
+    }
+    await this.note({ event: "stage-begun", stage: to, from });
+    try {
+      const settings = await this.options.settingsFor?.(to);
+      const { preview, update } = await enterStage(this.stack, to, settings === undefined ? {} : { settings });
+      this.failures = 0;
+      await this.note({
+        event: "stage-ended",
+        stage: to,
+        previewSeconds: preview.seconds,
+        updateSeconds: update.seconds,
+        changes: summaryOf(update),
+      });
+    } catch (error) {
+      if (!(error instanceof EngineRefusal)) throw error;
+      await this.note({ event: "step-failed", stage: to, reason: error.message.slice(0, 4000) });
+      await this.afterFailure(view, error);
+    }
+  }
+
+  /** A lock that a killed engine left behind is taken away; somebody else's update is waited for. */
+  private async afterFailure(view: StackView, error: EngineRefusal): Promise<void> {
+    const holders = lockHolders(error.message);
+    for (const holder of holders ?? []) {
+      // Only one whose process is gone: a living update on this stack is somebody's, and is left to end.
+      if (isGone(holder)) await this.stack.cancel();
+    }
+    this.failures += 1;
+    this.lastFailure = error.message;
+    if (this.failures > STEP_RETRIES) await this.pause(view);
+  }
+
+  private async goBack(stage: Stage | null, reasons: readonly string[]): Promise<PilotOutcome> {
+    const outcome = await rollBack(this.stack, { report: () => undefined });
+    await this.note({
+      event: "rollback",
+      stage: stage ?? "prepare",
+      reasons,
+      result: outcome.result,
+      ...(outcome.appliedAt === undefined ? {} : { appliedAt: outcome.appliedAt }),
+    });
+    const trouble = outcome.trouble === undefined ? [] : [outcome.trouble];
+    return { kind: "back", stage: outcome.standing?.stage ?? stage, reasons: [...reasons, ...trouble] };
+  }
+
+  /** Until the next look, or the moment that is waited for when that is sooner; ends at once when the pilot shall end. */
+  private async pause({ settings }: StackView, until?: Date): Promise<void> {
+    const lookMs = (settings.pilot.lookSeconds * 1000) / (this.options.pace ?? 1);
+    const left = until === undefined ? lookMs : Math.min(lookMs, Math.max(0, until.getTime() - this.now().getTime()));
+    const { signal } = this.options;
+    try {
+      await sleep(Math.max(left, 50), undefined, signal === undefined ? {} : { signal });
+    } catch {
+      // Asked to end: the loop sees it at its next turn.
+    }
+  }
+
+  private async note(draft: PilotEventDraft): Promise<void> {
+    const event = await this.log.append(draft);
+    this.options.onEvent?.(event);
+  }
+}
+
+/** A person is called once for a hold, not at every look. */
+function pagedSince(events: readonly PilotEvent[], stage: Stage): boolean {
+  let paged = false;
+  for (const event of events) {
+    if (event.event === "page" && event.stage === stage) paged = true;
+    if (event.event === "hold-over" || event.event === "stage-begun") paged = false;
+  }
+  return paged;
+}
+
+function summaryOf({ changes }: Operation): Readonly<Record<string, number>> {
+  const summary: Record<string, number> = {};
+  for (const { op } of changes) summary[op] = (summary[op] ?? 0) + 1;
+  return summary;
+}
+
+/** Whether the stage gives B any of the requests: what a rollback would change. */
+export function sharesTraffic(stage: Stage | null): boolean {
+  return stage !== null && shapeOf(stage).weightB > 0;
+}
