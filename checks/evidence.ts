@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { canonicalJson, evidenceFile, type EventsDigest, type EvidenceFile } from "../migration/record";
+import { canonicalJson, evidenceFile, sha256, type EventsDigest, type EvidenceFile } from "../migration/record";
 
 /**
  * Files beside the record: the whole findings and fingerprints, named by their digest, a JSON-lines copy of the record,
@@ -18,6 +18,18 @@ export class RecordFolder {
     const partial = `${path}.${process.pid}`;
     await writeFile(partial, file.content, { mode: 0o600 });
     await rename(partial, path);
+  }
+
+  /** Content of `evidence/<sha256>.json`; undefined when it is missing, or is not what it was. */
+  async read(digest: string): Promise<string | undefined> {
+    let content: string;
+    try {
+      content = await readFile(join(this.folder, "evidence", `${digest}.json`), "utf8");
+    } catch (error) {
+      if (error instanceof Error && "code" in error) return undefined;
+      throw error;
+    }
+    return sha256(content) === digest ? content : undefined;
   }
 
   /** Adds a line to `record.jsonl`. */

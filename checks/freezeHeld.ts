@@ -1,37 +1,40 @@
 import { compareConfiguration, digestOfTables } from "../migration/configurationDigest";
-import { type ConfigurationDigest, stateOf } from "../migration/record";
+import { stateOf, type ConfigurationDigest, type MigrationRecord } from "../migration/record";
+import { rowsIn, type RowEvidence } from "../migration/rowEvidence";
 import { shapeOf } from "../migration/stages";
-import { getAutoscaler, getDeployment, podsOf } from "./clients/objects";
 import { Snapshot } from "./clients/postgres";
+import { changesSince, takeRows, type ChangesSince, type RowChange } from "./configuration/evidence";
+import { checkClusterA } from "./configuration/clusterA";
 import { type CheckContext, type GateCheck, type GateContext, type Move } from "./context";
 import { fingerprintConfiguration, type ConfigurationFingerprint } from "./database/fingerprint";
-import { type KubernetesApi } from "./clients/kubernetes";
-import { Report, type CheckResult } from "./result";
+import { CouldNotLook, Report, type CheckResult } from "./result";
 
-const CHECK = "freeze held";
+export const FREEZE_CHECK = "freeze held";
 /** A traffic gate ends within 30 s, and the fingerprint of a gateway's configuration takes a second or two. */
 const LIMIT_SECONDS = 25;
 const STATEMENT_MS = 20_000;
+/** Rows that are named at most, over all tables. */
+const ROWS_NAMED = 20;
 
 /** From `restore` on: A's configuration did not move, and A is at its full size for the way back. */
 export const freezeHeld: GateCheck = {
-  name: CHECK,
+  name: FREEZE_CHECK,
   limitSeconds: LIMIT_SECONDS,
   appliesTo: ({ from, to }) => from !== "decommission" && to !== "freeze" && shapeOf(to).clusterA !== "open",
   run: async (context) => {
-    const report = new Report(CHECK);
-    const [, fingerprint] = await Promise.all([checkClusterA(report, context), fingerprintA(report, context)]);
-    if (!fingerprint) return report.result();
-    addFingerprint(report, fingerprint);
-    if (takesFingerprint(context.move)) report.note("the fingerprint of A's configuration goes into the record");
-    else compareWithRecord(report, context, fingerprint);
+    const report = new Report(FREEZE_CHECK);
+    const closing = context.move.closesEmergency === true;
+    await Promise.all([checkClusterA(report, context, { closed: !closing }), checkConfiguration(report, context)]);
     return report.result();
   },
 };
 
-/** Entering `restore` records the fingerprint: what is copied right afterwards is what later stages compare with. */
+/**
+ * Entering `restore` records the fingerprint: what is copied right afterwards is what later stages compare with. The end of
+ * an emergency change records it anew.
+ */
 export function takesFingerprint(move: Move): boolean {
-  return move.to === "restore" && move.mode === "record";
+  return move.mode === "record" && (move.to === "restore" || move.closesEmergency === true);
 }
 
 /** The fingerprint that the check took, for the record. */
@@ -39,19 +42,40 @@ export function recordedFingerprint(result: CheckResult): ConfigurationDigest | 
   return result.evidence[DIGEST] as ConfigurationDigest | undefined;
 }
 
-/** What `freeze` has to achieve, and the fingerprint, once the freeze is in place. */
+/** What a late change is compared with, where somebody asks outside of the gate. */
+export interface FreezeRecord {
+  readonly record: MigrationRecord;
+  readonly readEvidence: NonNullable<GateContext["readEvidence"]>;
+}
+
+/**
+ * What `freeze` has to achieve, and the fingerprint, once the freeze is in place.
+ * @param recorded with a record, the fingerprint is compared with the recorded one as well
+ */
 export async function checkFreeze(
   context: CheckContext,
+  recorded?: FreezeRecord,
 ): Promise<{ readonly result: CheckResult; readonly fingerprint: ConfigurationFingerprint | undefined }> {
   const report = new Report("freeze");
-  const [, fingerprint] = await Promise.all([checkClusterA(report, context), fingerprintA(report, context)]);
-  if (fingerprint) addFingerprint(report, fingerprint);
+  const closed = recorded === undefined || stateOf(recorded.record)?.emergency === undefined;
+  const [, fingerprint] = await Promise.all([
+    checkClusterA(report, context, { closed }),
+    report.look(() =>
+      withSnapshotA(context, async (snapshot) => {
+        const taken = await fingerprintConfiguration(snapshot, context.scope.volatile);
+        addFingerprint(report, taken);
+        if (recorded) await compareWithRecord(report, { ...context, ...recorded }, snapshot, taken);
+        return taken;
+      }),
+    ),
+  ]);
   return { result: report.result(), fingerprint };
 }
 
 const DIGEST = "configurationA";
 
-function addFingerprint(report: Report, fingerprint: ConfigurationFingerprint): void {
+/** A fingerprint as evidence, in the form that {@link recordedFingerprint} reads. */
+export function addFingerprint(report: Report, fingerprint: ConfigurationFingerprint): void {
   report.addEvidence({
     [DIGEST]: digestOfTables(fingerprint.tables),
     tables: fingerprint.tables.map(({ table, rows, digest }) => ({ table, rows: Number(rows), digest })),
@@ -59,24 +83,61 @@ function addFingerprint(report: Report, fingerprint: ConfigurationFingerprint): 
   });
 }
 
-function fingerprintA(report: Report, context: CheckContext): Promise<ConfigurationFingerprint | undefined> {
-  return report.look(() =>
-    context.systems.withDatabaseA(async (target) => {
-      const snapshot = await Snapshot.open(target, { statementTimeoutMs: STATEMENT_MS, signal: context.signal });
-      try {
-        return await fingerprintConfiguration(snapshot, context.scope.volatile);
-      } finally {
-        await snapshot.close();
-      }
+/** A's database at one moment. Its connections are given back whatever happens. */
+export function withSnapshotA<T>(context: CheckContext, use: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  return context.systems.withDatabaseA(async (target) => {
+    const snapshot = await Snapshot.open(target, { statementTimeoutMs: STATEMENT_MS, signal: context.signal });
+    try {
+      return await use(snapshot);
+    } finally {
+      await snapshot.close();
+    }
+  });
+}
+
+/** Database B at one moment. */
+export async function withSnapshotB<T>(context: CheckContext, use: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  const target = await context.systems.databaseB();
+  const snapshot = await Snapshot.open(target, { statementTimeoutMs: STATEMENT_MS, signal: context.signal });
+  try {
+    return await use(snapshot);
+  } finally {
+    await snapshot.close();
+  }
+}
+
+async function checkConfiguration(report: Report, context: GateContext): Promise<void> {
+  const { move, scope, now } = context;
+  await report.look(() =>
+    withSnapshotA(context, async (snapshot) => {
+      const fingerprint = await fingerprintConfiguration(snapshot, scope.volatile);
+      addFingerprint(report, fingerprint);
+      if (!takesFingerprint(move)) return compareWithRecord(report, context, snapshot, fingerprint);
+      report.addEvidence({ rowsA: await takeRows(snapshot, fingerprint.tables, scope.volatile, now) });
+      report.note(
+        move.closesEmergency === true
+          ? "an emergency change ends: A's fingerprint is taken anew, and goes into the record"
+          : "the fingerprint of A's configuration goes into the record",
+      );
     }),
   );
 }
 
-function compareWithRecord(report: Report, context: GateContext, fingerprint: ConfigurationFingerprint): void {
-  const recorded = stateOf(context.record)?.configurationA;
-  const remedy =
-    "find who wrote to A (audit log, pipelines, ingress controllers). Before `start`: copy again at stage restore with a higher " +
-    "`databaseB.copy`. Later: make the same change on both sides, or undo it on A";
+const REMEDY =
+  "find who wrote to A (audit log, pipelines, ingress controllers). Before `start`: copy again at stage restore with a higher " +
+  "`databaseB.copy`. Later: undo it on A, or permit it and make it on both sides: " +
+  "pulumi config set --path emergencyChange.by NAME && pulumi config set --path emergencyChange.reason REASON && pulumi up";
+
+type Recorded = CheckContext & Pick<GateContext, "record" | "readEvidence">;
+
+async function compareWithRecord(
+  report: Report,
+  context: Recorded,
+  snapshot: Snapshot,
+  fingerprint: ConfigurationFingerprint,
+): Promise<void> {
+  const state = stateOf(context.record);
+  const recorded = state?.configurationA;
   if (!recorded) {
     report.finding({
       subject: "configuration of A",
@@ -89,97 +150,76 @@ function compareWithRecord(report: Report, context: GateContext, fingerprint: Co
   }
   const difference = compareConfiguration(recorded, fingerprint.tables);
   if (difference.same) return;
+  const { rows, lost } = await keptRows(context);
+  const changes = rows && (await nameChanges(report, context, snapshot, fingerprint, rows));
+  if (changes) report.addEvidence({ changes: changes.changes, changedRows: changes.total });
   const live = digestOfTables(fingerprint.tables);
   const tables = difference.tables.length > 0 ? difference.tables : ["(the record cannot tell which)"];
+  const since = sinceText(context.record);
   for (const table of tables) {
     const now = fingerprint.tables.find((candidate) => candidate.table === table);
+    const told = changes?.changes.filter((change) => change.table === table) ?? [];
+    const count = now ? `it moved since the freeze; ${now.rows} rows now` : `the whole is ${live["*"] ?? ""}`;
+    const named = told.length > 0 ? `: ${told.map(changeText).join("; ")}` : lost;
     report.finding({
       subject: `table ${table} of A`,
-      seen: now ? `it moved since the freeze; ${now.rows} rows now` : `the whole is ${live["*"] ?? ""}`,
+      seen: `${count}${named}. ${since}`,
       expected: `as recorded: ${recorded[table] ?? recorded["*"] ?? ""} (rows:hash)`,
-      remedy,
+      remedy: REMEDY,
     });
+  }
+  if (changes && changes.total > changes.changes.length) {
+    report.note(`${changes.total} rows of A changed, ${changes.changes.length} of them are named`);
   }
 }
 
-/** A's workloads: closed to edits as the mode says, and at full size. */
-async function checkClusterA(report: Report, context: CheckContext): Promise<void> {
-  await report.look(async () => {
-    const api = await context.systems.cluster("A");
-    await Promise.all([
-      checkDataPlanes(report, context, api),
-      ...(context.scope.freezeMode === "scale-dashboard" ? [checkClosed(report, context, api)] : []),
-    ]);
-  });
+/** The rows that were kept with the fingerprint; or why there are none, which never makes a change less of one. */
+async function keptRows({
+  record,
+  readEvidence,
+}: Recorded): Promise<{ readonly rows?: RowEvidence | undefined; readonly lost: string }> {
+  const digest = stateOf(record)?.fingerprintA?.evidence;
+  if (digest === undefined) return { lost: " (no rows were kept with the fingerprint: which of them cannot be told)" };
+  const content = await readEvidence?.(digest);
+  if (content === undefined) {
+    return { lost: ` (which rows cannot be told: evidence file ${digest}.json is lost, or not what it was)` };
+  }
+  const rows = rowsIn(content, "rowsA");
+  return { rows, lost: " (which rows cannot be told: too many to be kept one by one, or its columns changed)" };
 }
 
-/** Mode `scale-dashboard`: nothing serves A's Admin API or portal any more. */
-async function checkClosed(report: Report, context: CheckContext, api: KubernetesApi): Promise<void> {
-  const { controlPlane } = context.scope.clusterA;
-  const components = [
-    { name: `${controlPlane}-dashboard`, optional: false },
-    { name: `${controlPlane}-developer-portal`, optional: true },
-  ];
-  await Promise.all(
-    components.map(({ name, optional }) =>
-      report.look(async () => {
-        const deployment = await getDeployment(api, name, context.signal);
-        if (!deployment && optional) return;
-        if (!deployment) {
-          report.finding({
-            subject: `${api.label}, Deployment ${name}`,
-            seen: "there is none",
-            expected: "A's dashboard, scaled to 0",
-            remedy: "correct A's namespace and the control plane's full name in the settings",
-          });
-          return;
-        }
-        const pods = await podsOf(api, deployment, context.signal);
-        const wanted = deployment.spec.replicas;
-        if (wanted === 0 && pods.length === 0) return;
-        report.finding({
-          subject: `${api.label}, Deployment ${name}`,
-          seen: `${wanted} replicas wanted, ${pods.length} pods there`,
-          expected: "0 replicas and no pod: A's configuration is closed",
-          remedy: `find what scaled it up (kubectl describe deployment ${name}), pause it, then pulumi up --refresh`,
-          // Pods that are ending take requests for a moment longer.
-          transient: wanted === 0,
-        });
-      }),
-    ),
-  );
+/** Names are a help: a database that does not answer any more takes them away, not the finding. */
+async function nameChanges(
+  report: Report,
+  context: Recorded,
+  snapshot: Snapshot,
+  fingerprint: ConfigurationFingerprint,
+  rows: RowEvidence,
+): Promise<ChangesSince | undefined> {
+  const { volatile } = context.scope;
+  const options = { declared: volatile, limit: ROWS_NAMED };
+  const changes = await report.look(() => changesSince(snapshot, fingerprint.tables, rows, options));
+  if (!changes?.changes.some(({ kind }) => kind === "gone")) return changes;
+  try {
+    // A row that is gone on A has its name on B, where there is one.
+    return await withSnapshotB(context, (other) =>
+      changesSince(snapshot, fingerprint.tables, rows, { ...options, other }),
+    );
+  } catch (error) {
+    if (error instanceof CouldNotLook) return changes;
+    throw error;
+  }
 }
 
-async function checkDataPlanes(report: Report, context: CheckContext, api: KubernetesApi): Promise<void> {
-  await Promise.all(
-    context.scope.clusterA.dataPlanes.map(async ({ deployment: name, replicas, autoscaler }) => {
-      await report.look(async () => {
-        const deployment = await getDeployment(api, name, context.signal);
-        const wanted = deployment?.spec.replicas ?? 0;
-        const ready = deployment?.status?.readyReplicas ?? 0;
-        if (wanted >= replicas && ready >= replicas) return;
-        report.finding({
-          subject: `${api.label}, Deployment ${name}`,
-          seen: deployment ? `${wanted} replicas wanted, ${ready} ready` : "there is none",
-          expected: `at least ${replicas} ready: a rollback must find A at full size`,
-          remedy: deployment
-            ? `kubectl scale deployment ${name} --replicas=${replicas}`
-            : "correct the name in the settings",
-          transient: wanted >= replicas,
-        });
-      });
-      if (autoscaler === undefined) return;
-      await report.look(async () => {
-        const found = await getAutoscaler(api, autoscaler, context.signal);
-        const minimum = found?.spec.minReplicas ?? 0;
-        if (minimum >= replicas) return;
-        report.finding({
-          subject: `${api.label}, HorizontalPodAutoscaler ${autoscaler}`,
-          seen: found ? `minReplicas ${minimum}` : "there is none",
-          expected: `minReplicas at least ${replicas}: A's size must not follow its shrinking traffic`,
-          remedy: found ? "find what changed it, then pulumi up --refresh" : "correct the name in the settings",
-        });
-      });
-    }),
-  );
+/** Since when a change can be there: the last look that found A as recorded. */
+function sinceText(record: MigrationRecord): string {
+  const state = stateOf(record);
+  const times = [state?.seen?.[FREEZE_CHECK], state?.fingerprintA?.at].filter((time) => time !== undefined);
+  const last = times.sort().at(-1);
+  return last === undefined ? "When it was last as recorded is not known" : `It was last seen as recorded at ${last}`;
+}
+
+/** `public.route default/orders-core/items changed (written 2026-03-01T09:00:00.000Z)`. */
+export function changeText({ object, kind, writtenAt }: RowChange): string {
+  return `${object} ${kind}${writtenAt === undefined ? "" : ` (written ${writtenAt})`}`;
 }

@@ -13,6 +13,7 @@ import {
 import { planFor } from "../migration/plan";
 import { canRollBack, shapeOf } from "../migration/stages";
 import { type GateContext, type Move } from "./context";
+import { emergencyOf } from "./emergency";
 import { evidenceOf, RecordFolder } from "./evidence";
 import { readInput, type GateInput, type Outcome, type ReadRecord } from "./gateInput";
 import { cannotWrite, contextOf, forRecord, illegal, refusal, runChecks } from "./gateParts";
@@ -68,6 +69,7 @@ export async function runGate(input: GateInput): Promise<Outcome> {
     appended: appendEntry(record, {
       ...draft,
       ...forRecord(move, results),
+      emergency: emergencyOf(request, record, move, results),
       ...(looked && { evidence: evidence.sha256 }),
     }),
     evidence: looked ? [evidence] : [],

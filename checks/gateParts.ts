@@ -1,13 +1,16 @@
+import { resolve } from "node:path";
 import { type GateRequest } from "../migration/gateRequest";
 import { stateOf, type EntryDigests, type MigrationRecord } from "../migration/record";
 import { setStageCommand, shapeOf, type Stage } from "../migration/stages";
 import { Systems, type GateCheck, type GateContext, type Move } from "./context";
 import { copyDigest } from "./copyProved";
+import { RecordFolder } from "./evidence";
 import { recordedFingerprint, takesFingerprint } from "./freezeHeld";
 import { type GateInput, type Outcome } from "./gateInput";
 import { type JudgedMove } from "./move";
 import { overall, renderFindings, textOf, type CheckResult } from "./result";
 import { runWithin, withSignal } from "./run";
+import { EQUAL_CHECK, recordedBaseline } from "./stillEqual";
 
 /** What recording a move and verifying one have in common: running the checks, and saying why not. */
 
@@ -30,13 +33,17 @@ export function contextOf(
     standbyHours: request.standbyHours,
     calendar: request.calendar,
     inspection: request.inspection,
+    differences: request.differences,
+    readEvidence: (digest) => new RecordFolder(resolve(input.projectFolder, request.recordFolder)).read(digest),
     ...more,
   };
 }
 
 /** Runs the checks that apply, all at once. */
 export async function runChecks(checks: readonly GateCheck[], context: GateContext): Promise<readonly CheckResult[]> {
-  const asked = checks.filter((check) => check.appliesTo(context.move));
+  const { move } = context;
+  const closing = move.closesEmergency === true && move.kind === "stay" && !move.copiesAnew;
+  const asked = checks.filter((check) => (closing ? check.closesEmergency === true : check.appliesTo(move)));
   const traffic = shapeOf(context.move.to).weightB > 0;
   const limit = (check: GateCheck): number =>
     traffic ? Math.min(check.limitSeconds, TRAFFIC_GATE_SECONDS) : check.limitSeconds;
@@ -53,10 +60,18 @@ export function forRecord(
   results: readonly CheckResult[],
 ): { readonly checks: readonly { name: string; verdict: CheckResult["verdict"] }[]; readonly digests?: EntryDigests } {
   const configurationA = takesFingerprint(move)
-    ? results.map(recordedFingerprint).find((digest) => digest !== undefined)
+    ? // Of two fingerprints the one that was compared with B.
+      [...results.filter(({ check }) => check === EQUAL_CHECK), ...results]
+        .map(recordedFingerprint)
+        .find((digest) => digest !== undefined)
     : undefined;
   const copy = results.map(copyDigest).find((digest) => digest !== undefined);
-  const digests = { ...(configurationA && { configurationA }), ...(copy !== undefined && { copy }) };
+  const configurationB = results.map(recordedBaseline).find((digest) => digest !== undefined);
+  const digests = {
+    ...(configurationA && { configurationA }),
+    ...(copy !== undefined && { copy }),
+    ...(configurationB !== undefined && { configurationB }),
+  };
   return {
     checks: results.map(({ check, verdict }) => ({ name: check, verdict })),
     ...(Object.keys(digests).length > 0 && { digests }),
@@ -71,7 +86,9 @@ export function refusal(move: Move, record: MigrationRecord, results: readonly C
   return [
     renderFindings(results.flatMap((result) => result.findings)),
     "",
-    `Stage ${move.to} was not entered, because what it relies on ${why}; the record stays at ${stays ?? "its beginning"}.`,
+    move.closesEmergency === true && move.kind === "stay"
+      ? `The emergency change was not closed, because that both sides are equal ${why}: A stays open, and nothing moves up.`
+      : `Stage ${move.to} was not entered, because what it relies on ${why}; the record stays at ${stays ?? "its beginning"}.`,
     `Nothing was changed. When it is mended, run the same update again.`,
   ].join("\n");
 }

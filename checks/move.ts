@@ -1,6 +1,6 @@
 import { type GateRequest } from "../migration/gateRequest";
 import { moveContextOf } from "../migration/moveContext";
-import { judgeMove } from "../migration/moves";
+import { heldByEmergency, judgeMove } from "../migration/moves";
 import { stateOf, type MigrationRecord } from "../migration/record";
 import { shapeOf, type MoveKind, type MoveVerdict, type Stage } from "../migration/stages";
 import { type Move } from "./context";
@@ -19,8 +19,16 @@ export type JudgedMove =
 
 /** Whether the gate records the move without asking any check. */
 export function isFree(move: Move): boolean {
-  return move.mode === "record" && FREE.has(move.kind) && !move.copiesAnew;
+  return move.mode === "record" && FREE.has(move.kind) && !move.copiesAnew && !asksForEquality(move);
 }
+
+/** An emergency change ends when both sides are equal again; before there is a B there is nothing to compare. */
+function asksForEquality({ kind, to, closesEmergency }: Move): boolean {
+  return closesEmergency === true && kind === "stay" && shapeOf(to).databaseB === "present";
+}
+
+/** Moves that a change of the configuration can end with. On the way back it stays open. */
+const CLOSING: ReadonlySet<MoveKind> = new Set(["stay", "up", "override", "leave-rollback"]);
 
 /**
  * The move that the gate is asked to record.
@@ -44,6 +52,11 @@ export function moveToRecord(request: GateRequest, record: MigrationRecord, veri
       copiesAnew: kind === "stay" && to === "restore" && request.scope.databaseB.copy > (state?.copy ?? 0),
       mode: "record",
       liveWeightsB: verifiedSince && recorded.length > 0 ? unique([...recorded, target]) : recorded,
+      closesEmergency:
+        state?.emergency !== undefined &&
+        request.emergencyChange === undefined &&
+        CLOSING.has(kind) &&
+        to !== "prepare",
     },
   };
 }
@@ -63,6 +76,9 @@ export function moveToVerify(request: GateRequest, record: MigrationRecord): Jud
       allowed: true,
       move: { from: state?.stage, to, kind: verdict.kind, copiesAnew: false, mode: "verify", liveWeightsB: live },
     };
+  }
+  if (request.emergencyChange !== undefined) {
+    return { ...heldByEmergency(`again to ${to}`, to, request.emergencyChange), from: to };
   }
   // The move was judged when it was recorded; its rules may have it behind them, in part or not at all.
   const before = to === "decommission" ? { stage: to, weightB: state.weightB } : state.enteredFrom;

@@ -5,7 +5,17 @@ import { health } from "./health";
 import { liveWeights } from "./liveWeights";
 import { pinned } from "./pinning";
 import { soak } from "./soak";
+import { stillEqual } from "./stillEqual";
 import { window } from "./window";
 
 /** What the gate looks at. A check is one file and one line here; its `appliesTo` says for which moves it is asked. */
-export const GATE_CHECKS: readonly GateCheck[] = [window, liveWeights, soak, freezeHeld, copyProved, health, pinned];
+export const GATE_CHECKS: readonly GateCheck[] = [
+  window,
+  liveWeights,
+  soak,
+  freezeHeld,
+  copyProved,
+  stillEqual,
+  health,
+  pinned,
+];

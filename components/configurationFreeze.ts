@@ -20,6 +20,18 @@ export interface ConfigurationFreezeArgs {
 /** Methods that change a configuration. */
 const WRITING_METHODS = ["POST", "PUT", "PATCH", "DELETE"];
 
+/** What a method that writes is answered with. */
+const REFUSAL = {
+  type: "fixed-response",
+  fixedResponse: {
+    statusCode: "503",
+    contentType: "application/json",
+    messageBody: JSON.stringify({
+      error_msg: "API7 is being migrated: its configuration is frozen, reading goes on.",
+    }),
+  },
+};
+
 /**
  * What the program does to A, which is somebody else's: patches with `patchForce`, and rules on its admin entry.
  *
@@ -37,11 +49,13 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
     const { clusterA, gatewayGroups, stage } = settings;
     const { clusterA: state } = shapeOf(stage);
     const { mode } = clusterA.freeze;
+    // An emergency change lets people in again: the same resources, as they are when A is open.
+    const letIn = state === "frozen" && settings.emergencyChange !== undefined;
 
     const dashboards = mode === "scale-dashboard" || state === "stopped";
     const patches: pulumi.Resource[] = [];
     const before: pulumi.Resource[] = [];
-    if (state === "stopped") {
+    if (state === "stopped" && clusterA.databaseIdentifier !== undefined) {
       // Taken while A is whole: what was A stays readable whatever happens to its instance.
       before.push(
         new Snapshot(
@@ -57,7 +71,7 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
     }
     // At `abandon` only what the freeze had scaled is brought back.
     if (dashboards && (state !== "open" || mode === "scale-dashboard")) {
-      const size = (recorded: number): number => (state === "open" ? recorded : 0);
+      const size = (recorded: number): number => (state === "open" || letIn ? recorded : 0);
       patches.push(
         this.replicas(name, `${clusterA.controlPlane}-dashboard`, size(clusterA.replicas.dashboard), before),
       );
@@ -77,7 +91,9 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
       patches.push(this.minimum(name, gateways.autoscaler.name, minimum, before));
     }
     if (state !== "open") {
-      if (clusterA.freeze.mode === "writes-only") patches.push(...this.refuseWrites(name, clusterA.freeze, before));
+      if (clusterA.freeze.mode === "writes-only") {
+        patches.push(...this.refuseWrites(name, clusterA.freeze, letIn, before));
+      }
       proof(
         `${name}-held`,
         {
@@ -131,10 +147,14 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
     return { parent: this, provider: this.args.provider, dependsOn: [...dependsOn], retainOnDelete: true };
   }
 
-  /** Signing in is a POST too, so it goes through by a rule of its own, asked first. */
+  /**
+   * Signing in is a POST too, so it goes through by a rule of its own, asked first.
+   * @param letIn while an emergency change is open the second rule lets writes through: who may write is A's own affair then
+   */
   private refuseWrites(
     name: string,
     freeze: Extract<Settings["clusterA"]["freeze"], { mode: "writes-only" }>,
+    letIn: boolean,
     dependsOn: readonly pulumi.Resource[],
   ): readonly ListenerRule[] {
     const hosts = freeze.hosts.length === 0 ? [] : [{ hostHeader: { values: [...freeze.hosts] } }];
@@ -156,18 +176,7 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
         ...shared,
         priority: freeze.priority + 1,
         conditions: [...hosts, { httpRequestMethod: { values: WRITING_METHODS } }],
-        actions: [
-          {
-            type: "fixed-response",
-            fixedResponse: {
-              statusCode: "503",
-              contentType: "application/json",
-              messageBody: JSON.stringify({
-                error_msg: "API7 is being migrated: its configuration is frozen, reading goes on.",
-              }),
-            },
-          },
-        ],
+        actions: [letIn ? { type: "forward", targetGroupArn: freeze.targetGroupArn } : REFUSAL],
       },
       { ...options, dependsOn: [login, ...dependsOn] },
     );

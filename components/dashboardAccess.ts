@@ -15,7 +15,8 @@ const PORTAL_PORT = 4321;
 
 /**
  * Who may edit B. Until `complete` the operators alone; then everybody, by one resource more: policies add up, so the
- * restricting one never changes.
+ * restricting one never changes. That is what an emergency change needs as well: the operators reach B's dashboard from
+ * `start` on, in every stage, so that it opens nothing here and B need not answer for it.
  */
 export class DashboardAccess extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardAccessArgs, options?: pulumi.ComponentResourceOptions) {

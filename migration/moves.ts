@@ -58,7 +58,7 @@ const UPWARD: ReadonlySet<MoveKind> = new Set(["up", "override", "leave-rollback
 export function judgeMove(from: Stage | undefined, to: Stage, context: MoveContext): MoveVerdict {
   const verdict = judgeStages(from, to, context);
   if (!verdict.allowed || context.emergencyChange === undefined || !UPWARD.has(verdict.kind)) return verdict;
-  return refuseWhileOpen(`from ${from ?? "a new stack"} to ${to}`, from ?? to, context.emergencyChange);
+  return heldByEmergency(`from ${from ?? "a new stack"} to ${to}`, from ?? to, context.emergencyChange);
 }
 
 function judgeStages(from: Stage | undefined, to: Stage, context: MoveContext): MoveVerdict {
@@ -99,7 +99,7 @@ export function judgeWeights(
   if (toWeightB <= fromWeightB) return { allowed: true, kind: toWeightB === fromWeightB ? "stay" : "down" };
   if (context.emergencyChange !== undefined) {
     const stands = fromWeightB === 0 ? "start" : trafficStage(fromWeightB);
-    return refuseWhileOpen(`of B's weight from ${fromWeightB} to ${toWeightB} %`, stands, context.emergencyChange);
+    return heldByEmergency(`of B's weight from ${fromWeightB} to ${toWeightB} %`, stands, context.emergencyChange);
   }
   const above = stepsOf(context).find((step) => step > fromWeightB);
   if (toWeightB === above) return { allowed: true, kind: "up" };
@@ -120,8 +120,12 @@ export function judgeWeights(
   return { allowed: false, reason, legal, remedy: setStageCommand(legal[0] ?? "rollback") };
 }
 
-/** The way back, steps down and staying are never held by it. */
-function refuseWhileOpen(move: string, stands: Stage, { by, reason }: EmergencyChange): MoveVerdict {
+/** Refuses a move while both sides may be changed. The way back, steps down and staying are never held by it. */
+export function heldByEmergency(
+  move: string,
+  stands: Stage,
+  { by, reason }: EmergencyChange,
+): Extract<MoveVerdict, { allowed: false }> {
   return {
     allowed: false,
     reason:

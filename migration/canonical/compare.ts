@@ -19,7 +19,10 @@ export function differencesOf({ pairs, idsA, idsB }: Matching): readonly Differe
     const columns = comparedColumns(table.facts);
     if (!valuesA || !valuesB) {
       const only = valuesA ?? valuesB ?? {};
-      const whole = hashOf({ object, path: [WHOLE_OBJECT] }, canonicalJson(columns.map((column) => only[column] ?? null)));
+      const whole = hashOf(
+        { object, path: [WHOLE_OBJECT] },
+        canonicalJson(columns.map((column) => only[column] ?? null)),
+      );
       return [{ ...common, field: WHOLE_OBJECT, a: valuesA ? whole : null, b: valuesB ? whole : null }];
     }
     return columns.flatMap((column) =>

@@ -54,7 +54,8 @@ export class Ids {
     return Object.fromEntries(
       Object.entries(row.values).map(([column, value]) => {
         const reference = facts.references.find((each) => each.column === column);
-        const meaning = reference && typeof value === "string" ? this.numbers.get(reference.table)?.get(value) : undefined;
+        const meaning =
+          reference && typeof value === "string" ? this.numbers.get(reference.table)?.get(value) : undefined;
         return [column, meaning ?? this.inside(value, facts.keyValue)];
       }),
     );
@@ -64,7 +65,10 @@ export class Ids {
     if (typeof value === "string") {
       const whole = this.texts.get(value);
       if (whole !== undefined || !paths || !value.startsWith("/")) return whole ?? value;
-      return value.split("/").map((part) => this.texts.get(part) ?? part).join("/");
+      return value
+        .split("/")
+        .map((part) => this.texts.get(part) ?? part)
+        .join("/");
     }
     if (value === null || typeof value !== "object") return value;
     if (Array.isArray(value)) return (value as readonly Value[]).map((item) => this.inside(item, paths));

@@ -25,7 +25,11 @@ const LEFT_OUT: readonly ColumnRule[] = [
     type: TIME_TYPE,
     reason: "time of writing",
   },
-  { name: /^(create|update|modify|publish|upload|insert|change|sync)_?time$/, type: TIME_TYPE, reason: "time of writing" },
+  {
+    name: /^(create|update|modify|publish|upload|insert|change|sync)_?time$/,
+    type: TIME_TYPE,
+    reason: "time of writing",
+  },
   { name: /_(at|time)$/, type: /^timestamp/, reason: "time of an event" },
   { name: /^(created|updated|modified|published|uploaded)_by$/, reason: "who wrote it" },
   {
@@ -49,7 +53,10 @@ export function marksDeletion(column: { readonly name: string }): boolean {
 
 /** When a row was written last, by its own account. */
 export function tellsWriting(column: { readonly name: string; readonly type: string }): boolean {
-  return /^(updated|modified|changed)_?(at|on)$|^(update|modify|change)_?time$/.test(column.name.toLowerCase()) && /^timestamp/.test(column.type);
+  return (
+    /^(updated|modified|changed)_?(at|on)$|^(update|modify|change)_?time$/.test(column.name.toLowerCase()) &&
+    /^timestamp/.test(column.type)
+  );
 }
 
 /** Columns that people name things by, the best first. */
@@ -78,12 +85,14 @@ export function knownName(facts: Pick<TableFacts, "name" | "columns">): readonly
 }
 
 /** Tables that hold nothing but secrets and what belongs to them. */
-const SECRET_TABLE = /(^|_)(credentials?|tokens?|secrets?|secret_providers?|users?|sessions?|dataplane_certificates?|keys?|keyrings?)$/;
+const SECRET_TABLE =
+  /(^|_)(credentials?|tokens?|secrets?|secret_providers?|users?|sessions?|dataplane_certificates?|keys?|keyrings?)$/;
 /** Columns, and keys inside JSON, whose values are secret. */
 const SECRET_FIELD =
   /pass(word|wd)?|secret|token|salt|hash|private|credential|fingerprint|api_?key|apikey|^key$|_key$|^keys$|auth|jwt|hmac|encrypt|cipher|sealed|cert|cookie|session|bearer|signature|license|licence/i;
 /** Columns of secret tables that may be shown all the same. */
-const PLAIN_FIELD = /^(name|username|plugin|manager|type|status|enabled|role_id|user_id|consumer_id|gateway_group_id|expires_at|expiry|description)$/;
+const PLAIN_FIELD =
+  /^(name|username|plugin|manager|type|status|enabled|role_id|user_id|consumer_id|gateway_group_id|expires_at|expiry|description)$/;
 
 /** Whether a value must not be shown. `path` is the column, then the keys inside JSON. */
 export function isSecret(table: string, path: readonly string[]): boolean {

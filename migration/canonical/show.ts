@@ -13,10 +13,18 @@ const LOOKS_SECRET = /:\/\/[^\s:/@]*:[^\s@]*@|-----BEGIN|\ba7(ee|adm|gw)-/;
  * Text, number, truth value or null; `sha256:...` (12 hex digits) for secrets and long values. The hash is over object,
  * field and value, so that equal secrets of different objects do not look equal, and no list of known hashes helps.
  */
-export function shown(place: { readonly table: string; readonly object: string; readonly path: readonly string[] }, value: Value): ShownValue {
+export function shown(
+  place: { readonly table: string; readonly object: string; readonly path: readonly string[] },
+  value: Value,
+): ShownValue {
   if (value === null) return null;
   const text = typeof value === "string" ? value : canonicalJson(value);
-  if (isSecret(place.table, place.path) || text.length > MAX_SHOWN || LOOKS_SECRET.test(text) || holdsSecret(place, value)) {
+  if (
+    isSecret(place.table, place.path) ||
+    text.length > MAX_SHOWN ||
+    LOOKS_SECRET.test(text) ||
+    holdsSecret(place, value)
+  ) {
     return hashOf(place, text);
   }
   return typeof value === "object" ? text : value;
