@@ -11,3 +11,7 @@ export {
   type ServiceSample,
   type Side,
 } from "./sample";
+export { expectedBake, USUAL_BASELINE, type Baseline, type ExpectedBake, type ExpectedStep } from "./expectedBake";
+export { projectUse, type Projection, type UseObservation } from "./capacity";
+export { startShare, observeShare, viewShare, type ShareState, type ShareView } from "./share";
+export { hardStops } from "./hardStops";

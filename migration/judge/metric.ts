@@ -134,6 +134,7 @@ export function goBounds(
  * Requests on both clusters at which *go* is expected when B equals A: where the counts that are expected then pass.
  * @param chance of the event on A
  * @param shareB B's share of the requests, between 0 and 1
+ * @param deviations standard deviations by which B's count shall exceed what is expected: bad luck
  */
 export function expectedRequests(
   chance: number,
@@ -142,10 +143,12 @@ export function expectedRequests(
   margin: number,
   alphas: GoAlphas,
   dispersion: number,
+  deviations = 0,
 ): number {
   const passes = (n: number): boolean => {
     const [nA, nB] = [n * (1 - shareB), n * shareB];
-    return notWorseThanA({ nA, eA: nA * chance, nB, eB: nB * chance }, prior, margin, alphas, dispersion);
+    const eB = nB * chance + deviations * Math.sqrt(nB * chance * (1 - chance) * dispersion);
+    return notWorseThanA({ nA, eA: nA * chance, nB, eB }, prior, margin, alphas, dispersion);
   };
   let high = 100;
   while (!passes(high) && high < 1e12) high *= 2;
