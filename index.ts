@@ -13,11 +13,12 @@ import { hostOfThisRun } from "./components/host";
 import { Monitoring } from "./components/monitoring";
 import { DatabaseNetwork, TrafficNetwork } from "./components/network";
 import { proof } from "./components/proof";
+import { type CommandSecrets, databaseBSecrets } from "./components/secrets";
 import { settingsOfThisStack } from "./components/stackSettings";
 import { StageGate } from "./components/stageGate";
 import { TrafficSplit } from "./components/trafficSplit";
 import { registered, wayBack } from "./components/wayBack";
-import { dpManagerAddressB } from "./migration/names";
+import { databaseBInstance, dpManagerAddressB } from "./migration/names";
 import { gateRequestOf, scopeOf, wayBackRequestOf } from "./migration/scope";
 import { type ListenerSettings, type Settings } from "./migration/settings";
 
@@ -43,9 +44,8 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const host = hostOfThisRun(__dirname);
 
   const databaseADsn = pulumi.secret(settings.databaseADsn);
-  const databaseBPassword = newPassword().result;
   const controlPlaneToken = pulumi.secret(settings.controlPlaneToken);
-  const secrets = { databaseADsn, databaseBPassword, controlPlaneToken };
+  const secrets = { databaseADsn, controlPlaneToken, ...newSecretsOfB(settings) };
   const { testCredentials } = settings;
   const gate = new StageGate("gate", {
     request: gateRequestOf(settings),
@@ -61,7 +61,8 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   await gate.passed();
   const shape = await shapeOfThisRun(stage, gate);
 
-  const { securityGroupId } = new DatabaseNetwork("database-network", settings);
+  const ownDatabase = databaseBInstance(settings) !== undefined;
+  const databaseNetwork = ownDatabase ? new DatabaseNetwork("database-network", settings) : undefined;
   new Monitoring("monitoring", { settings, split, database: shape.databaseB !== "none" });
   const a = new Provider("cluster-a", clusterProvider(clusterA));
   const b = new Provider("cluster-b", clusterProvider(clusterB));
@@ -72,7 +73,9 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
 
   // Step 2: database B, restored and proved.
   const database =
-    shape.databaseB === "none" ? undefined : new DatabaseB("database-b", { settings, securityGroupId, secrets });
+    shape.databaseB === "none"
+      ? undefined
+      : new DatabaseB("database-b", { settings, securityGroupId: databaseNetwork?.securityGroupId, secrets });
 
   // Step 3: control plane B, and the data planes that can only be pinned to it.
   if (database !== undefined && shape.controlPlaneB) {
@@ -98,7 +101,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
     });
     proof(
       "cluster-b-healthy",
-      { name: "health", request: scopeOf(settings), secrets: { databaseBPassword, controlPlaneToken } },
+      { name: "health", request: scopeOf(settings), secrets: { ...databaseBSecrets(secrets), controlPlaneToken } },
       { dependsOn: dataPlanes.flatMap(({ ready }) => [...ready]) },
     );
   }
@@ -113,6 +116,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
     ...(database === undefined
       ? {}
       : { databaseBIdentifier: database.identifier, databaseProof: database.proved.stdout }),
+    ...(database?.copied === undefined ? {} : { databaseCopy: database.copied }),
     ...(shape.controlPlaneB ? { dpManagerAddress: dpManagerAddressB(clusterB.namespace) } : {}),
     ...(split.dnsName === undefined ? {} : { loadBalancerDnsName: split.dnsName }),
   };
@@ -128,9 +132,21 @@ async function onlyWayBack(settings: ListenerSettings): Promise<void> {
   await gate.passed();
 }
 
-/** Password that database B's master user gets after the restore. Letters and digits: it travels in a connection string. */
-function newPassword(): RandomPassword {
-  return new RandomPassword("database-b-password", { length: 32, special: false });
+/** What logs in on database B after the restore: new passwords, or the connection string of a database that was there. */
+function newSecretsOfB({ databaseB, databaseBDsn }: Settings): Partial<CommandSecrets> {
+  if (databaseBDsn !== undefined) return { databaseBDsn: pulumi.secret(databaseBDsn) };
+  const { applicationUser = databaseB.username } = databaseB;
+  return {
+    databaseBPassword: newPassword().result,
+    ...(applicationUser === databaseB.username
+      ? {}
+      : { databaseBApplicationPassword: newPassword("database-b-application-password").result }),
+  };
+}
+
+/** A new password for database B. Letters and digits: it travels in a connection string. */
+function newPassword(name = "database-b-password"): RandomPassword {
+  return new RandomPassword(name, { length: 32, special: false });
 }
 
 function clusterProvider(cluster: Settings["clusterA" | "clusterB"]): ConstructorParameters<typeof Provider>[1] {

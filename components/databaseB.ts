@@ -1,17 +1,20 @@
-import { Instance, ParameterGroup, Snapshot, SubnetGroup } from "@pulumi/aws/rds";
+import { Instance, ParameterGroup, SubnetGroup } from "@pulumi/aws/rds";
 import type * as command from "@pulumi/command/local";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseBIdentifier, snapshotIdentifier } from "../migration/names";
+import { databaseBIdentifier, databaseBInstance } from "../migration/names";
 import { scopeOf } from "../migration/scope";
 import { type Settings } from "../migration/settings";
 import { shapeOf, type Stage } from "../migration/stages";
+import { DatabaseCopy, type ServerOfB } from "./databaseCopy";
+import { snapshotSource, type SnapshotSource } from "./databaseSnapshot";
 import { POSTGRES_PORT } from "./network";
-import { proof } from "./proof";
-import { type CommandSecrets } from "./secrets";
+import { operation, proof } from "./proof";
+import { type CommandSecrets, databaseBSecrets } from "./secrets";
 
 export interface DatabaseBArgs {
   readonly settings: Settings;
-  readonly securityGroupId: pulumi.Input<string>;
+  /** Of the new instance; undefined where database B is there already. */
+  readonly securityGroupId: pulumi.Input<string> | undefined;
   /** `databaseBPassword` is what the master user gets after the restore. */
   readonly secrets: CommandSecrets;
 }
@@ -19,38 +22,80 @@ export interface DatabaseBArgs {
 const RSA_CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1";
 
 /**
- * Database B: a snapshot of A, the instance restored from it, and the proof that both are equal.
+ * Database B: the instance, A's data in it (by a snapshot or by a dump), what follows a restore (passwords, sequences,
+ * statistics), and the proof that both databases are equal.
  *
  * The proof is of the moment before control plane B first starts: from then on B is written to, so it is never repeated.
+ * It reads every row, which also brings every block of a restored instance to its disk (facts/aws.md 4).
  */
 export class DatabaseB extends pulumi.ComponentResource {
   /** Connection string of the control plane, `postgres://` as API7 wants it. Secret. */
   readonly dsn: pulumi.Output<string>;
-  readonly identifier: string;
+  /** RDS identifier; undefined where database B was there already. */
+  readonly identifier: string | undefined;
   /** What must hold before anything may write to B. */
   readonly proved: command.Command;
+  /** What a copy by a dump printed; undefined with a snapshot. */
+  readonly copied: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: DatabaseBArgs, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DatabaseB", name, {}, options);
-    const { settings } = args;
-    const { databaseADsn, databaseBPassword } = args.secrets;
-    const { databaseB, clusterA, network, tags, stage } = settings;
+    const { settings, secrets } = args;
+    const { databaseB, stage } = settings;
+    const { source } = databaseB;
+    const child = { parent: this };
+    this.identifier = databaseBInstance(settings);
+    const inTime = copyHook(`${name}-copy-in-time`, stage);
+
+    const snapshot = source.kind === "snapshot" ? snapshotSource(name, { settings, source, inTime }, this) : undefined;
+    const instance = this.identifier === undefined ? undefined : this.instance(name, args, snapshot);
+    const server = instance?.address.apply((host) => serverOf(settings, host));
+    const filled: pulumi.Resource[] = instance === undefined ? [] : [instance];
+    const copy =
+      source.kind === "dump"
+        ? new DatabaseCopy(`${name}-copied`, { settings, source, server, secrets, inTime }, child)
+        : undefined;
+    if (copy !== undefined) filled.push(copy.done);
+    this.copied = copy?.summary;
+
+    // Once, at `restore`. Later B differs for good reasons, and other settings must not bring any of it back.
+    const once = stage === "restore" ? {} : { ignoreChanges: ["stdin", "environment"] };
+    const { databaseADsn, databaseBApplicationPassword: applicationPassword } = secrets;
+    const both = { databaseADsn, ...databaseBSecrets(secrets) };
+    const fixed = {
+      copy: databaseB.copy,
+      ...(applicationPassword === undefined ? {} : { applicationUser: databaseB.applicationUser }),
+    };
+    const finished = operation(
+      `${name}-finished`,
+      {
+        name: "finishRestore",
+        request: server === undefined ? fixed : server.apply((address) => ({ ...fixed, databaseB: address })),
+        secrets: {
+          ...both,
+          ...(applicationPassword === undefined ? {} : { databaseBApplicationPassword: applicationPassword }),
+        },
+      },
+      { ...child, dependsOn: filled, hooks: { beforeCreate: [inTime] }, ...once },
+    );
+    this.proved = proof(
+      `${name}-equal`,
+      { name: "copy", request: scopeOf(settings), secrets: both },
+      { ...child, dependsOn: [...filled, finished], ...once },
+    );
+    this.dsn = pulumi.secret(server === undefined ? givenDsn(settings) : ownDsn(settings, secrets, server));
+    this.registerOutputs({ identifier: this.identifier });
+  }
+
+  private instance(name: string, args: DatabaseBArgs, snapshot: SnapshotSource | undefined): Instance {
+    const { settings, securityGroupId } = args;
+    const { databaseB, network, tags, stage } = settings;
     const { protectB: protect } = shapeOf(stage);
+    const { source } = databaseB;
     const child = { parent: this };
     const large = `${databaseB.restoreHours}h`;
-    this.identifier = databaseBIdentifier(settings);
+    const identifier = databaseBIdentifier(settings);
 
-    const snapshot = new Snapshot(
-      `${name}-source`,
-      { dbInstanceIdentifier: clusterA.databaseIdentifier, dbSnapshotIdentifier: snapshotIdentifier(settings), tags },
-      {
-        ...child,
-        // The safety copy outlives the stack.
-        retainOnDelete: true,
-        customTimeouts: { create: large },
-        hooks: { beforeCreate: [copyHook(`${name}-copy-in-time`, stage)] },
-      },
-    );
     const subnets = new SubnetGroup(name, { subnetIds: [...network.databaseSubnetIds], tags }, { ...child, protect });
     const parameters = new ParameterGroup(
       name,
@@ -64,21 +109,25 @@ export class DatabaseB extends pulumi.ComponentResource {
       },
       { ...child, protect },
     );
-    const instance = new Instance(
+    return new Instance(
       name,
       {
-        identifier: this.identifier,
-        // A plain name, so that a preview never shows it as unknown: an unknown one would read as a replacement.
-        snapshotIdentifier: snapshotIdentifier(settings),
-        // Nothing comes from the snapshot but data and master user: whatever is not said here falls back to a default.
+        identifier,
+        // A restored instance has its snapshot's user, database, storage and encryption. The database of a new one is
+        // made by the copy, with A's encoding and collation: RDS would choose its own.
+        ...(snapshot === undefined ? { username: databaseB.username } : { snapshotIdentifier: snapshot.identifier }),
+        ...(databaseB.allocatedStorageGiB === undefined ? {} : { allocatedStorage: databaseB.allocatedStorageGiB }),
+        ...(source.kmsKeyArn === undefined ? {} : { kmsKeyId: source.kmsKeyArn }),
+        // Nothing else comes from the snapshot: whatever is not said here falls back to a default.
         engine: "postgres",
         engineVersion: databaseB.engineVersion,
         instanceClass: databaseB.instanceClass,
         storageType: databaseB.storageType,
+        // True of every source: an unencrypted snapshot is copied with a key first, which the gate sees to.
         storageEncrypted: true,
         port: POSTGRES_PORT,
         dbSubnetGroupName: subnets.name,
-        vpcSecurityGroupIds: [args.securityGroupId],
+        vpcSecurityGroupIds: securityGroupId === undefined ? [] : [securityGroupId],
         parameterGroupName: parameters.name,
         publiclyAccessible: false,
         multiAz: databaseB.multiAz,
@@ -90,41 +139,23 @@ export class DatabaseB extends pulumi.ComponentResource {
         maintenanceWindow: databaseB.maintenanceWindow,
         backupWindow: databaseB.backupWindow,
         // A restore takes no password; it is changed right afterwards.
-        password: databaseBPassword,
+        ...(args.secrets.databaseBPassword === undefined ? {} : { password: args.secrets.databaseBPassword }),
         applyImmediately: true,
         // With backups on, the restored instance would stay in `backing-up` for hours before it counts as there.
         backupRetentionPeriod: stage === "restore" ? 0 : databaseB.backupRetentionDays,
         deleteAutomatedBackups: false,
         deletionProtection: protect,
         skipFinalSnapshot: false,
-        finalSnapshotIdentifier: `${this.identifier}-final`,
+        finalSnapshotIdentifier: `${identifier}-final`,
         tags,
       },
       {
         ...child,
         protect,
-        dependsOn: [snapshot],
+        dependsOn: [...(snapshot?.dependsOn ?? [])],
         customTimeouts: { create: large, update: large, delete: large },
       },
     );
-    this.proved = proof(
-      `${name}-equal`,
-      { name: "copy", request: scopeOf(settings), secrets: { databaseADsn, databaseBPassword } },
-      {
-        parent: this,
-        dependsOn: [instance],
-        // Taken at `restore`. Later B differs for good reasons, and other settings must not bring the proof back.
-        ...(stage === "restore" ? {} : { ignoreChanges: ["stdin", "environment"] }),
-      },
-    );
-    this.dsn = pulumi.secret(
-      pulumi.all([databaseBPassword, instance.address]).apply(([password, address]) => {
-        const user = `${encodeURIComponent(databaseB.username)}:${encodeURIComponent(password)}`;
-        const target = `${address}:${POSTGRES_PORT}/${encodeURIComponent(databaseB.database)}`;
-        return `postgres://${user}@${target}?sslmode=${databaseB.sslMode}`;
-      }),
-    );
-    this.registerOutputs({ identifier: this.identifier });
   }
 }
 
@@ -139,4 +170,22 @@ export function judgeNewCopy(stage: Stage): void {
 
 function copyHook(name: string, stage: Stage): pulumi.ResourceHook {
   return new pulumi.ResourceHook(name, () => judgeNewCopy(stage), { onDryRun: true });
+}
+
+function serverOf({ databaseB }: Settings, host: string): ServerOfB {
+  const { database, username, sslMode } = databaseB;
+  return { host, port: POSTGRES_PORT, database, username, sslMode };
+}
+
+function ownDsn(settings: Settings, secrets: CommandSecrets, server: pulumi.Output<ServerOfB>): pulumi.Output<string> {
+  const { username, applicationUser = username, database, sslMode } = settings.databaseB;
+  const secret = secrets.databaseBApplicationPassword ?? secrets.databaseBPassword ?? "";
+  return pulumi.all([secret, server]).apply(([password, { host }]) => {
+    const user = `${encodeURIComponent(applicationUser)}:${encodeURIComponent(password)}`;
+    return `postgres://${user}@${host}:${POSTGRES_PORT}/${encodeURIComponent(database)}?sslmode=${sslMode}`;
+  });
+}
+
+function givenDsn({ databaseBDsn = "" }: Settings): string {
+  return databaseBDsn.replace(/^postgresql:/, "postgres:");
 }

@@ -72,7 +72,7 @@ const REQUIRED: Partial<Record<Stage, readonly string[]>> = {
     "create kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch",
     "create command:local:Command",
   ],
-  restore: ["create aws:rds/snapshot:Snapshot", "create aws:rds/instance:Instance", "create command:local:Command"],
+  restore: ["create aws:rds/instance:Instance", "create command:local:Command"],
   start: [
     "create kubernetes:helm.sh/v3:Release",
     "create kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding",

@@ -34,6 +34,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
         task: async (_, task) => {
           context.rehearsal = await Rehearsal.open({
             ...options,
+            settings: { ...options.settings, ...scenario.settings },
             lookSeconds: options.lookSeconds ?? scenario.lookSeconds,
             maxSeconds: scenario.maxSeconds,
             report: (line) => (task.output = line),

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type ConfigMap } from "@pulumi/pulumi/automation";
 import { type World } from "./cloud";
 
@@ -7,6 +8,8 @@ export interface RehearsalSettings {
   /** Hours at `traffic-100` before `complete`, and at `complete` before `decommission`: seconds in a rehearsal. */
   readonly soakHours: number;
   readonly standbyHours: number;
+  /** Where database B's data comes from, and what goes with it. Default: a snapshot. */
+  readonly databaseB?: (folders: { readonly dumps: string }) => Readonly<Record<string, unknown>>;
 }
 
 /** Production's waits are days; a rehearsal's soak is long enough for the gate to refuse what comes too early. */
@@ -73,6 +76,7 @@ export function rehearsalSettings(
       database: databaseA.databaseName,
       username: databaseA.username,
       sslMode: "disable",
+      ...settings.databaseB?.({ dumps: join(recordFolder, "dumps") }),
     },
     controlPlane: {
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },

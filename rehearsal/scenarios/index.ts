@@ -1,9 +1,19 @@
 import { abandoned } from "./abandoned";
 import { deadClusterB } from "./deadClusterB";
 import { migration } from "./migration";
+import { migrationDump } from "./migrationDump";
+import { pilot } from "./pilot";
 import { plainCli } from "./plainCli";
 import { refusals } from "./refusals";
 import { type Scenario } from "./scenario";
 
 /** Every scenario that `npm run rehearse -- --list` shows. */
-export const SCENARIOS: readonly Scenario[] = [migration, refusals, deadClusterB, abandoned, plainCli];
+export const SCENARIOS: readonly Scenario[] = [
+  migration,
+  migrationDump,
+  refusals,
+  deadClusterB,
+  abandoned,
+  plainCli,
+  pilot,
+];

@@ -1,4 +1,5 @@
 import { type Rehearsal } from "../rehearsal";
+import { type RehearsalSettings } from "../settings";
 
 /** One thing to do or to prove, shown as one line. A step that does not hold throws. */
 export interface Step {
@@ -15,4 +16,6 @@ export interface Scenario {
   /** Upper limit of the whole scenario's load, seconds. */
   readonly maxSeconds: number;
   readonly steps: readonly Step[];
+  /** What it needs of the migration's settings beyond the run's own. */
+  readonly settings?: Partial<RehearsalSettings>;
 }

@@ -110,7 +110,7 @@ describe("database B", () => {
       MIGRATION_DATABASE_A_DSN: { [SECRET]: "dsn-a" },
       MIGRATION_DATABASE_B_PASSWORD: { [SECRET]: "p@ss/w:rd" },
     });
-    assert.deepEqual(proof.options.dependsOn, ["Instance database-b"]);
+    assert.deepEqual(proof.options.dependsOn, ["Command database-b-finished", "Instance database-b"]);
     const request = JSON.parse(String(proof.inputs["stdin"])) as { databaseB: { copy: number }; stage?: string };
     assert.equal(request.databaseB.copy, 1);
     assert.equal(request.stage, undefined, "the stage in it would repeat the proof at every step");

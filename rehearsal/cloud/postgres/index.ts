@@ -59,7 +59,10 @@ export class PostgresServers {
         await server.asAdmin("postgres", [
           `create role ${master} login createdb createrole password ${escapeLiteral(verifier)}`,
           ...MASTER_MEMBERSHIPS.map((role) => `grant ${role} to ${master}`),
-          `create database ${escapeIdentifier(o.databaseName)} owner ${master}`,
+          // The database that every server has is what an RDS instance has when no name was given.
+          o.databaseName === "postgres"
+            ? `alter database postgres owner to ${master}`
+            : `create database ${escapeIdentifier(o.databaseName)} owner ${master}`,
         ]);
       };
     });

@@ -23,7 +23,8 @@ export function describeInstance(state: RdsState, instance: Instance): DBInstanc
     // A server that ended on its own is not what RDS would call available.
     DBInstanceStatus: status === "available" && server?.running !== true ? "stopped" : status,
     MasterUsername: instance.masterUsername,
-    DBName: instance.databaseName,
+    // RDS tells the name that was given when the instance was made, and none otherwise.
+    DBName: instance.databaseName === "postgres" ? undefined : instance.databaseName,
     ...(reachable ? { Endpoint: { Address: instance.address, Port: PORT, HostedZoneId: HOSTED_ZONE } } : {}),
     InstanceCreateTime: instance.createdAt,
     AvailabilityZone: instance.zone,
