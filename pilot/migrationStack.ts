@@ -98,6 +98,11 @@ export class MigrationStack {
     return new MigrationStack(stack, engine ?? { path: "pulumi", environment: {} });
   }
 
+  /** How the engine is run, for processes that work on the same stack. */
+  get access(): EngineAccess {
+    return this.engine;
+  }
+
   get name(): string {
     return this.stack.name;
   }
