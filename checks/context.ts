@@ -103,10 +103,21 @@ export class Systems {
   }
 
   async controlPlaneB(): Promise<ControlPlaneModule.ControlPlane> {
+    return this.controlPlane("B");
+  }
+
+  /** A control plane's own API. A's is there until its dashboard is scaled down by the freeze. */
+  async controlPlane(which: "A" | "B"): Promise<ControlPlaneModule.ControlPlane> {
     const { ControlPlane } = load("./clients/controlPlane") as typeof ControlPlaneModule;
     const token = this.secret("controlPlaneToken", "the API7 token");
-    const probe = await this.probe("B");
-    return new ControlPlane(probe, "control plane B", this.scope.clusterB.controlPlane, token, this.signal);
+    const probe = await this.probe(which);
+    return new ControlPlane(probe, `control plane ${which}`, this.access(which).controlPlane, token, this.signal);
+  }
+
+  /** Headers with which compared requests log in; undefined when none were given. */
+  testCredentials(): string | undefined {
+    const value = this.environment[SECRET_VARIABLES.testCredentials];
+    return value === undefined || value === "" ? undefined : value;
   }
 
   /** One user of database A at a time, so that its connections stay few. */

@@ -1,6 +1,7 @@
 import { Endpoints } from "../migration/endpoints";
 import { NO_INSPECTION, type Inspection } from "../migration/inspection";
 import { StatefulPlugins } from "../migration/statefulPlugins";
+import { Certificates } from "./certificates";
 import { getDeployment } from "./clients/objects";
 import { Snapshot } from "./clients/postgres";
 import { type CheckContext, type GateContext, type Systems } from "./context";
@@ -35,6 +36,7 @@ export interface ReadConfiguration {
   readonly documents: number;
   readonly endpoints: Endpoints;
   readonly stateful: StatefulPlugins;
+  readonly certificates: Certificates;
   readonly environments: readonly GroupEnvironment[];
 }
 
@@ -56,6 +58,7 @@ async function read(context: CheckContext): Promise<ReadConfiguration> {
   const plain = plainVariables(environments);
   const endpoints = new Endpoints(plain);
   const stateful = new StatefulPlugins(plain);
+  const certificates = new Certificates();
   const snapshot = await Snapshot.open(await context.systems.databaseB(), {
     connections: 1,
     statementTimeoutMs: STATEMENT_MS,
@@ -67,11 +70,12 @@ async function read(context: CheckContext): Promise<ReadConfiguration> {
       documents += 1;
       endpoints.add(document);
       stateful.add(document);
+      certificates.add(document);
     }
   } finally {
     await snapshot.close();
   }
-  return { documents, endpoints, stateful, environments };
+  return { documents, endpoints, stateful, certificates, environments };
 }
 
 /** What the gateways of B get as environment, by group. @throws CouldNotLook */

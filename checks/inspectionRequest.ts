@@ -46,6 +46,8 @@ export const INSPECTION: z.ZodType<Inspection> = z.strictObject({
   ),
   unreachable: z.array(z.strictObject({ address: TEXT, reason: TEXT })),
   parity: z.array(z.strictObject({ item: TEXT, reason: TEXT })),
+  expiring: z.array(z.strictObject({ certificate: TEXT, reason: TEXT })).optional(),
+  paused: z.array(z.strictObject({ manager: TEXT, reason: TEXT })).optional(),
   plannedEnd: TEXT.optional(),
   addressesA: z.array(TEXT).optional(),
   probeImage: TEXT.optional(),

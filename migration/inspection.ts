@@ -81,6 +81,10 @@ export interface Inspection {
   readonly unreachable: readonly { readonly address: string; readonly reason: string }[];
   /** Items of the check of parity that may differ. */
   readonly parity: readonly { readonly item: string; readonly reason: string }[];
+  /** Certificates that may expire meanwhile, by the id that the check prints. */
+  readonly expiring?: readonly { readonly certificate: string; readonly reason: string }[] | undefined;
+  /** Tools that manage A's objects and are paused, as the check names them. */
+  readonly paused?: readonly { readonly manager: string; readonly reason: string }[] | undefined;
   /** Day on which the migration shall be over, `YYYY-MM-DD`. */
   readonly plannedEnd?: string | undefined;
   /** Blocks of cluster A's own addresses: what B's configuration points to there is A's. */

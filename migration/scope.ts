@@ -76,8 +76,10 @@ export function wayBackRequestOf(settings: ListenerSettings): WayBackRequest {
 /** What the settings say about what the checks find. */
 export function inspectionOf(settings: Settings): Inspection {
   const { inspection, compareAnswers, statefulPlugins } = settings;
-  const { plannedEnd, probeImage, unreachable, parity } = inspection;
+  const { plannedEnd, probeImage, unreachable, parity, expiring, paused } = inspection;
   return {
+    expiring,
+    paused,
     statefulPlugins,
     unreachable,
     parity,

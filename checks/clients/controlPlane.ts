@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type Licence } from "../../migration/expiry";
 import { CouldNotLook } from "../result";
 import { readJson } from "./kubernetes";
 import { type Probe } from "./probe";
@@ -37,6 +38,15 @@ const INSTANCE = z.object({
   last_heartbeat_time: z.union([z.string(), z.number()]).nullish(),
 });
 
+const LICENCE = z.object({
+  effective_at: z.union([z.string(), z.number()]).nullish(),
+  expired_at: z.union([z.string(), z.number()]),
+  max_dp_cores: z.number().nullish(),
+  runtime: z
+    .object({ status: z.string().nullish(), dp_cores: z.number().nullish(), used_dp_cores: z.number().nullish() })
+    .nullish(),
+});
+
 export class ControlPlane {
   /**
    * @param controlPlane Helm's full name: the service is `<fullname>-dashboard`
@@ -63,6 +73,20 @@ export class ControlPlane {
   async gatewayGroups(): Promise<readonly GatewayGroup[]> {
     const { items } = await this.list(GROUP, "/api/gateway_groups");
     return items.map((group) => ({ id: group.id, shortId: group.short_id ?? group.id }));
+  }
+
+  /** The licence, and how much of it is used (facts/api7.md 2.1, 2.4). @throws CouldNotLook */
+  async licence(): Promise<Licence> {
+    const { data } = await this.ask(z.union([z.object({ value: LICENCE }), LICENCE]), "GET", "/api/license");
+    const found = "value" in data ? data.value : data;
+    const { runtime } = found;
+    return {
+      effectiveAt: parseTime(found.effective_at ?? undefined),
+      expiredAt: parseTime(found.expired_at),
+      maximumCores: found.max_dp_cores ?? undefined,
+      usedCores: runtime?.dp_cores ?? runtime?.used_dp_cores ?? undefined,
+      status: runtime?.status ?? "",
+    };
   }
 
   /** The group with this short id. @throws CouldNotLook when there is none */

@@ -43,13 +43,26 @@ export const inspection = group(
     probeImage: text("an image").optional(),
     /** What B need not reach. */
     unreachable: list(group({ address, reason }, "address and reason"), "a list of addresses").default([]),
+    /** Certificates that may expire before that, by the id that the check prints. */
+    expiring: list(
+      group(
+        { certificate: form(/^[0-9a-f]{16}$/, "the id of a certificate, 16 hex digits"), reason },
+        "certificate and reason",
+      ),
+      "a list of certificates",
+    ).default([]),
+    /** Tools that manage A's objects (Argo CD, Flux, KEDA, ...) and are paused, as the check names them. */
+    paused: list(
+      group({ manager: text("a tool, as the check prints it"), reason }, "manager and reason"),
+      "a list of tools",
+    ).default([]),
     /** What may differ between A's and B's gateways. */
     parity: list(
       group({ item: text("an item, as the check prints it"), reason }, "item and reason"),
       "a list of items",
     ).default([]),
   },
-  "plannedEnd, probeImage, unreachable and parity",
+  "plannedEnd, probeImage, unreachable, expiring, paused and parity",
 ).prefault({});
 
 const METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] as const;

@@ -7,6 +7,13 @@ export const API_TOKEN = "a7ee-test-token";
 export const DP_MANAGER = "https://api7ee3-dp-manager.api7.svc.cluster.local:7943";
 export const PODS = ["gateway-default-1", "gateway-default-2"] as const;
 const GATEWAY_IMAGE = "registry.example.com:5000/api7/api7-ee-3-gateway:3.9.18";
+/** Valid for long, with room for more cores. */
+export const LICENCE = {
+  effective_at: "2026-01-01T00:00:00Z",
+  expired_at: "2099-01-01T00:00:00Z",
+  max_dp_cores: 64,
+  runtime: { status: "normal", dp_cores: 8 },
+};
 const LOG = "2026-03-01T07:02:00Z [info] everything is fine\n";
 
 export function healthyClusterB(fake: KubernetesFake): void {
@@ -24,6 +31,7 @@ export function healthyClusterB(fake: KubernetesFake): void {
     if (path === "/healthz") return { body: "ok" };
     if (headers["x-api-key"] !== API_TOKEN) return { status: 401, body: '{"error_msg":"unauthorized"}' };
     if (path === "/api/version") return { body: '{"value":"v3.9.18"}' };
+    if (path === "/api/license") return { body: JSON.stringify({ value: LICENCE }) };
     if (path === "/api/gateway_groups")
       return { body: JSON.stringify({ list: [{ id: "g-1", short_id: "default" }], total: 1 }) };
     if (path === "/api/gateway_groups/g-1/instances") return instances(PODS.map((hostname) => ({ hostname })));

@@ -6,7 +6,7 @@ import { type MigrationScope } from "../../../migration/gateRequest";
 import { API_TOKEN, healthyClusterB } from "./clusterB";
 import { AwsFake } from "./awsFake";
 import { KubernetesFake } from "./kubernetesFake";
-import { TestServer } from "./postgres";
+import { type TestServer } from "./postgres";
 import { SCOPE } from "./scope";
 
 /** Clusters, a real PostgreSQL and real listeners, for the checks of what B's configuration leads to. */
@@ -29,7 +29,9 @@ export function routeWith(plugins: unknown): string {
 }
 
 /** Somebody who takes connections and says nothing. */
-export async function listen(address = "127.0.0.1"): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function listen(
+  address = "127.0.0.1",
+): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   const server: Server = createServer((socket) => socket.on("error", () => undefined).resume());
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
