@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import type * as ConfigurationModule from "./commands/configuration";
 import type * as DatabasesModule from "./commands/databases";
 import type * as GateModule from "./commands/gate";
 import type * as JudgeModule from "./commands/judge";
@@ -16,6 +17,7 @@ import { textOf } from "./result";
 
 /** Each command loads what it needs: the SDKs take longer to load than most checks take. */
 const load = createRequire(__filename);
+const configuration = (): typeof ConfigurationModule => load("./commands/configuration") as typeof ConfigurationModule;
 const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
 const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
 const judge = (): typeof JudgeModule => load("./commands/judge") as typeof JudgeModule;
@@ -80,9 +82,21 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
   scoped("copy", "database B is A's copy", 0).action((o: Options) => {
     outcome = scope().copyCommand(o);
   });
-  scoped("freeze", "A's configuration is closed and A is at full size", 120).action((o: Options) => {
-    outcome = scope().freezeCommand(o);
-  });
+  scoped("freeze", "A's configuration is closed and A is at full size", 120)
+    .option("--record <file>", "the record, as `pulumi stack output record` prints it: names what changed since")
+    .action((o: Options & { record?: string }) => {
+      outcome = scope().freezeCommand(o);
+    });
+  program
+    .command("configuration")
+    .alias("still-equal")
+    .description("A and B are configured alike, by names and without ids; scope or gate request on stdin")
+    .option("--record <file>", "the record, as `pulumi stack output record` prints it: tells which side changed")
+    .option("--since-complete", "list what B got since `complete`, and A does not have")
+    .option("--json", "print the whole result as JSON")
+    .action((options: ConfigurationModule.ConfigurationOptions) => {
+      outcome = configuration().configurationCommand(options);
+    });
   scoped("health", "control plane, data planes and targets of B are well", 300).action((o: Options) => {
     outcome = scope().healthCommand(o);
   });

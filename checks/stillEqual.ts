@@ -6,7 +6,7 @@ import { stateOf } from "../migration/record";
 import { rowsIn, type RowEvidence } from "../migration/rowEvidence";
 import { shapeOf } from "../migration/stages";
 import { type Snapshot } from "./clients/postgres";
-import { compareConfigurations, type ConfigurationComparison } from "./configuration/compareConfigurations";
+import { compareConfigurations } from "./configuration/compareConfigurations";
 import { addDifferences, type Baselines } from "./configuration/differenceFindings";
 import { changesSince, takeRows, type ChangesSince } from "./configuration/evidence";
 import { type CheckContext, type GateCheck, type GateContext, type Move } from "./context";
@@ -57,15 +57,49 @@ export function recordedBaseline(result: CheckResult): string | undefined {
 
 const BASELINE = "configurationB";
 
+/** What outside of the gate is compared by. */
+export interface EqualityRecord extends Pick<GateContext, "record" | "readEvidence"> {
+  readonly declared: readonly DeclaredDifference[];
+}
+
 /** A and B compared outside of the gate. */
-export async function compareNow(
+export async function checkStillEqual(context: CheckContext, known: EqualityRecord): Promise<CheckResult> {
+  const report = new Report("configuration");
+  const baselines = await readBaselines(known);
+  await report.look(() =>
+    withBoth(context, async (a, b) => {
+      const comparison = await compareConfigurations(a, b, context.scope.volatile);
+      const verdict = judged(context, comparison.differences, known.declared);
+      addDifferences(report, { comparison, verdict, baselines, holds: true });
+    }),
+  );
+  return report.result();
+}
+
+/**
+ * What B got since it became the place of configuration, and A does not have: what a rollback from `complete` gives up. A
+ * list, and no judgement: it holds unless it could not look.
+ */
+export async function gotSinceComplete(
   context: CheckContext,
   declared: readonly DeclaredDifference[],
-): Promise<{ readonly comparison: ConfigurationComparison; readonly judged: Judged }> {
-  return withBoth(context, async (a, b) => {
-    const comparison = await compareConfigurations(a, b, context.scope.volatile);
-    return { comparison, judged: judged(context, comparison.differences, declared) };
-  });
+): Promise<CheckResult> {
+  const report = new Report("configuration since complete");
+  await report.look(() =>
+    withBoth(context, async (a, b) => {
+      const { differences, structure } = await compareConfigurations(a, b, context.scope.volatile);
+      const { open } = judged(context, differences, declared);
+      report.addEvidence({
+        onlyOnB: open.map(({ object, field, a: onA, b: onB }) => ({ object, field, a: onA, b: onB })),
+      });
+      for (const text of structure) report.note(text);
+      for (const { object, field, a: onA, b: onB } of open) {
+        report.note(`${object} ${field}: A ${JSON.stringify(onA)}, B ${JSON.stringify(onB)}`);
+      }
+      if (open.length === 0) report.note("B has nothing that A does not have");
+    }),
+  );
+  return report.result();
 }
 
 function judged(
@@ -140,7 +174,10 @@ function changesOf(
 }
 
 /** Both sides' rows as they were last taken; undefined for a side whose evidence is lost. */
-async function readBaselines({ record, readEvidence }: GateContext): Promise<Baselines> {
+async function readBaselines({
+  record,
+  readEvidence,
+}: Pick<GateContext, "record" | "readEvidence">): Promise<Baselines> {
   const state = stateOf(record);
   const rows = async (digest: string | undefined, name: "rowsA" | "rowsB"): Promise<RowEvidence | undefined> => {
     const content = digest === undefined ? undefined : await readEvidence?.(digest);

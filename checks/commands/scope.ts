@@ -12,6 +12,7 @@ import { BadInput, parseGateRequest, parseScope } from "../request";
 import { type CheckResult } from "../result";
 import { runWithin, untilSettled, withSignal } from "../run";
 import { answer, secondsSince } from "./answer";
+import { recordOf } from "./configuration";
 import { readStdin } from "./input";
 
 /** Checks that are asked for on their own, each with the migration's scope (or a whole gate request) on standard input. */
@@ -40,11 +41,15 @@ export async function copyCommand(options: ScopeOptions): Promise<Outcome> {
 }
 
 /** `check -- freeze`: what stage `freeze` had to achieve. */
-export async function freezeCommand(options: ScopeOptions): Promise<Outcome> {
-  const context = contextOf(parseScope(await readStdin()));
+export async function freezeCommand(
+  options: ScopeOptions & { readonly record?: string | undefined },
+): Promise<Outcome> {
+  const stdin = await readStdin();
+  const context = contextOf(parseScope(stdin));
+  const recorded = await recordOf(options.record, stdin);
   let summary: Readonly<Record<string, unknown>> = {};
   const result = await settled("freeze", options, context, async (look) => {
-    const { result: looked, fingerprint } = await checkFreeze(look);
+    const { result: looked, fingerprint } = await checkFreeze(look, recorded);
     if (fingerprint) {
       const rows = fingerprint.tables.reduce((sum, table) => sum + Number(table.rows), 0);
       summary = { tables: fingerprint.tables.length, rows, digest: digestOfTables(fingerprint.tables)["*"] };

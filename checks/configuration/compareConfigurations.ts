@@ -93,9 +93,11 @@ async function followIds({ a, b }: Sides, { idsA, idsB }: Matching): Promise<boo
   let found = 0;
   for (const table of a.tables) {
     const keys = await findReferring(a.snapshot, table, { of, texts }, MAX_ROWS);
-    const known = mapOf(a.rows, table.facts.id);
     // What differs was read before; what is only on one side is among that.
-    const equal = keys.filter((key) => !known.has(key) && !mapOf(b.rows, table.facts.id).has(key));
+    const read = new Set(
+      [a, b].flatMap((side) => [...mapOf(side.rows, table.facts.id).values()].map(({ key }) => key)),
+    );
+    const equal = keys.filter((key) => !read.has(key));
     if (equal.length === 0) continue;
     const [more] = await Promise.all([a.read(table, equal), b.read(table, equal)]);
     found += more;

@@ -79,28 +79,12 @@ export async function findReferring(
     values.push(wanted);
     return [`t.${escapeIdentifier(column)}::text = any ($${values.length}::text[])`];
   });
-  const searched = source.columns.filter(({ type }) => /^(text|character|uuid|json|bytea)|\[\]$/.test(type));
-  if (ids.texts.length > 0 && searched.length > 0) {
-    // In hexadecimal where the column holds bytes: ids are plain letters and digits.
-    const bytes = searched.filter(({ type }) => type === "bytea");
-    const texts = searched.filter(({ type }) => type !== "bytea");
-    if (texts.length > 0)
-      conditions.push(
-        holds(
-          values,
-          ids.texts,
-          texts.map(({ name }) => name),
-        ),
-      );
-    const hexadecimal = ids.texts.map((id) => Buffer.from(id).toString("hex"));
-    if (bytes.length > 0)
-      conditions.push(
-        holds(
-          values,
-          hexadecimal,
-          bytes.map(({ name }) => name),
-        ),
-      );
+  const places = source.columns.flatMap(({ name, type }) =>
+    holdsId(`t.${escapeIdentifier(name)}`, type, facts.keyValue),
+  );
+  if (ids.texts.length > 0 && places.length > 0) {
+    values.push(ids.texts);
+    conditions.push(`exists (select from unnest($${values.length}::text[]) m(id) where ${places.join(" or ")})`);
   }
   if (conditions.length === 0) return [];
   const rows = await snapshot.query<{ k: string }>(
@@ -111,10 +95,19 @@ export async function findReferring(
   return rows.map(({ k }) => k);
 }
 
-function holds(values: (readonly string[])[], texts: readonly string[], columns: readonly string[]): string {
-  values.push(texts);
-  const whole = columns.map((column) => `t.${escapeIdentifier(column)}::text`).join(", ");
-  return `exists (select from unnest($${values.length}::text[]) m(id) where position(m.id in concat_ws(' ', ${whole})) > 0)`;
+/** SQL that finds `m.id` as a whole value, or as a whole text inside of JSON: ids may be as short as one letter. */
+function holdsId(column: string, type: string, keyValue: boolean): readonly string[] {
+  const quoted = `'"' || m.id || '"'`;
+  if (isStructured(type)) return [`position(${quoted} in to_jsonb(${column})::text) > 0`];
+  if (type === "uuid") return [`${column}::text = m.id`];
+  if (isText(type)) {
+    const inside = keyValue
+      ? `position('/' || m.id || '/' in ${column} || '/') > 0`
+      : `position(${quoted} in ${column}) > 0`;
+    return [`${column} = m.id`, inside];
+  }
+  if (!keyValue || type !== "bytea") return [];
+  return [`position(convert_to(${quoted}, 'UTF8') in ${column}) > 0`];
 }
 
 function bucketOf(key: string): string {
@@ -130,15 +123,25 @@ function isStructured(type: string): boolean {
   return type === "json" || type === "jsonb" || type.endsWith("[]");
 }
 
+function isText(type: string): boolean {
+  return type === "text" || type.startsWith("character");
+}
+
 function valueOf(type: string, text: string | null, keyValue: boolean): Value {
   if (text === null) return null;
   if (isStructured(type)) return parseExactly(text);
+  // JSON that is kept as a text means the same with other spaces in it.
+  if (isText(type) && /^[{[]/.test(text)) return parsedOr(text, text);
   if (!keyValue || type !== "bytea") return text;
   // The DP Manager's values are JSON in UTF-8; anything else is compared as bytes.
+  return parsedOr(Buffer.from(text.replace(/^\\x/, ""), "hex").toString("utf8"), text);
+}
+
+function parsedOr(text: string, otherwise: string): Value {
   try {
-    return parseExactly(Buffer.from(text.replace(/^\\x/, ""), "hex").toString("utf8"));
+    return parseExactly(text);
   } catch {
-    return text;
+    return otherwise;
   }
 }
 

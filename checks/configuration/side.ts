@@ -22,11 +22,13 @@ export class Side {
   /** Reads rows by key, and what their names are made of. @returns how many were new */
   async read(table: ConfigurationTable, keys: readonly string[]): Promise<number> {
     const known = mapOf(this.rows, table.facts.id);
-    const wanted = keys.filter((key) => !known.has(key));
-    const rows = await readRows(this.snapshot, table, wanted);
+    const keyed = table.facts.key.length > 0;
+    const wanted = keyed ? keys.filter((key) => !known.has(key)) : keys;
+    const found = await readRows(this.snapshot, table, wanted);
+    // Rows of a table without a key may be equal to each other: as many of them are read as were asked for.
+    const rows = keyed ? found : atMost(found, wanted);
     rows.forEach((row, index) => {
-      // Rows of a table without a key may be equal to each other; each of them counts.
-      known.set(table.facts.key.length > 0 ? row.key : `${row.key} ${index}`, row);
+      known.set(keyed ? row.key : `${row.key} ${known.size} ${index}`, row);
       this.context.get(table.facts.id)?.delete(row.key);
     });
     if ([...this.rows.values()].reduce((sum, all) => sum + all.size, 0) > MAX_ROWS)
@@ -66,6 +68,16 @@ export class Side {
       await this.readContext(referred, found, depth - 1);
     }
   }
+}
+
+function atMost(rows: readonly ConfigurationRow[], keys: readonly string[]): readonly ConfigurationRow[] {
+  const left = new Map<string, number>();
+  for (const key of keys) left.set(key, (left.get(key) ?? 0) + 1);
+  return rows.filter(({ key }) => {
+    const count = left.get(key) ?? 0;
+    left.set(key, count - 1);
+    return count > 0;
+  });
 }
 
 /** The rows of a table, begun when there are none yet. */
