@@ -7,6 +7,7 @@ import { enterStage } from "./enter";
 import { approvalOf, EventLog, holdingSince, type PilotEvent, type PilotEventDraft } from "./events";
 import { isGone, lockHolders } from "./lockHolder";
 import { EngineRefusal, type MigrationStack, type Operation } from "./migrationStack";
+import { channelsOf, Notifier } from "./notify";
 import { takePilotLock } from "./pilotLock";
 import { rollBack } from "./rollback";
 import { viewOf, type StackView } from "./standing";
@@ -48,6 +49,8 @@ export interface PilotOutcome {
 
 /** After a failed step: once more right away for what passes by itself, then it is a hold like any other. */
 const STEP_RETRIES = 1;
+/** What is still to be told at the end of a run may take so long. */
+const FLUSH_MS = 15_000;
 
 /**
  * Walks the stages up to a goal: asks the gate, waits, enters the next stage, watches, and goes back to A when B is worse.
@@ -57,11 +60,13 @@ export class Pilot {
   private readonly now: () => Date;
   private failures = 0;
   private lastFailure = "";
+  private lastVerdict: string | undefined;
 
   private constructor(
     private readonly stack: MigrationStack,
     private readonly options: PilotOptions,
     private readonly log: EventLog,
+    private readonly notifier: Notifier,
   ) {
     this.now = options.now ?? (() => new Date());
   }
@@ -73,10 +78,19 @@ export class Pilot {
     const release = await takePilotLock(folder);
     try {
       const log = new EventLog(folder, options.by, options.now ?? (() => new Date()));
-      const pilot = new Pilot(stack, options, log);
+      const notifier = new Notifier({
+        stack: stack.name,
+        channels: channelsOf(settings),
+        events: settings.notifications.events,
+        onFailure: async (about, reason) => {
+          await log.append({ event: "notification-failed", about, reason });
+        },
+      });
+      const pilot = new Pilot(stack, options, log, notifier);
       await pilot.note({ event: "run-begun", goal: options.goal, stage: standing?.stage ?? null });
       const outcome = await pilot.loop();
       await pilot.note({ event: "run-ended", stage: outcome.stage, reason: outcome.reasons.join(" ") });
+      await notifier.flush(FLUSH_MS);
       return outcome;
     } finally {
       await release();
@@ -96,6 +110,7 @@ export class Pilot {
       if (this.options.once === true && (decision.kind === "wait" || decision.kind === "page")) {
         return { kind: "stopped", stage, reasons: decision.reasons };
       }
+      await this.noteVerdict(stage, gate);
       const outcome = await this.act(view, decision);
       if (outcome !== undefined) return outcome;
       if (this.options.once === true && this.failures > 0) {
@@ -131,6 +146,15 @@ export class Pilot {
         await this.pause(view, decision.hold ? undefined : decision.until);
         return undefined;
     }
+  }
+
+  /** The judge's word, each time that it is another one. */
+  private async noteVerdict(stage: Stage | null, { judge, checks }: GateAnswer): Promise<void> {
+    const word = judge === undefined ? undefined : `${stage ?? ""} ${judge}`;
+    if (judge === undefined || word === this.lastVerdict) return;
+    this.lastVerdict = word;
+    const reasons = checks.find(({ name }) => name === "judge")?.findings ?? [];
+    await this.note({ event: "verdict", stage, verdict: judge, reasons });
   }
 
   private async gateNow({ settings, standing, record, gateEnvironment }: StackView): Promise<GateAnswer> {
@@ -246,6 +270,7 @@ export class Pilot {
   private async note(draft: PilotEventDraft): Promise<void> {
     const event = await this.log.append(draft);
     this.options.onEvent?.(event);
+    this.notifier.tell(event);
   }
 }
 
