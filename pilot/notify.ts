@@ -60,7 +60,7 @@ export class Notifier {
       } catch (error) {
         const wait = waits[attempt];
         if (wait === undefined || this.ending.signal.aborted) {
-          const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+          const reason = error instanceof Error ? error.message : String(error);
           await this.options.onFailure(`${channel.name}: ${subject}`, reason).catch(() => undefined);
           return;
         }
