@@ -64,7 +64,7 @@ export interface Prerequisites {
   readonly databaseA?: string | undefined;
   /** PostgreSQL version of database B; its major is A's. */
   readonly engineVersion: string;
-  /** Extensions that PostgreSQL itself brings are not listed. */
+  /** Subnets of database B. */
   readonly databaseSubnetIds: readonly string[];
   readonly loadBalancerSubnetIds: readonly string[];
   readonly certificateArn?: string | undefined;

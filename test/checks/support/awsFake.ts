@@ -31,7 +31,16 @@ export interface FakeWorld {
     string,
     readonly { readonly id: string; readonly port: number; readonly state: string; readonly reason?: string }[]
   >;
-  instances: Map<string, { readonly host?: string; readonly port?: number; readonly status: string }>;
+  instances: Map<
+    string,
+    {
+      readonly host?: string;
+      readonly port?: number;
+      readonly status: string;
+      readonly engineVersion?: string;
+      readonly encrypted?: boolean;
+    }
+  >;
   callerArn: string | undefined;
 }
 
@@ -157,9 +166,11 @@ export class AwsFake {
           found.host === undefined
             ? ""
             : `<Endpoint><Address>${found.host}</Address><Port>${found.port ?? 5432}</Port></Endpoint>`;
+        const engine = `<Engine>postgres</Engine><EngineVersion>${found.engineVersion ?? "15.8"}</EngineVersion>`;
+        const storage = `<StorageEncrypted>${String(found.encrypted ?? true)}</StorageEncrypted><AllocatedStorage>100</AllocatedStorage>`;
         return result(
           action,
-          `<DBInstances><DBInstance><DBInstanceStatus>${found.status}</DBInstanceStatus>${endpoint}</DBInstance></DBInstances>`,
+          `<DBInstances><DBInstance><DBInstanceStatus>${found.status}</DBInstanceStatus>${engine}${storage}${endpoint}</DBInstance></DBInstances>`,
         );
       }
       case "GetCallerIdentity":
