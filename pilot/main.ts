@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { callerIdentity } from "../checks/identity";
 import { isStage } from "../migration/stages";
+import { bakeMinutes } from "./bake";
 import { EventLog } from "./events";
 import { MigrationStack } from "./migrationStack";
 import { describePlan, planOf } from "./plan";
@@ -54,7 +55,7 @@ command("status", "where the migration stands, since when, and what the gate wou
 command("plan", "every stage that is left: what it changes, and when it can be entered at the earliest")
   .option("--rate <requests/s>", "requests a second of A and B together, for the judge's times", Number)
   .action(async (options: Options & { readonly rate?: number }) => {
-    const planned = await planOf(await open(options), new Date(), () => undefined);
+    const planned = await planOf(await open(options), new Date(), bakeMinutes(options.rate));
     if (options.json === true) print(JSON.stringify(planned, null, 2));
     else for (const line of describePlan(options.stack, planned)) print(line);
   });
