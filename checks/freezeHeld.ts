@@ -154,7 +154,7 @@ async function compareWithRecord(
   const changes = rows && (await nameChanges(report, context, snapshot, fingerprint, rows));
   if (changes) report.addEvidence({ changes: changes.changes, changedRows: changes.total });
   const live = digestOfTables(fingerprint.tables);
-  const tables = difference.tables.length > 0 ? difference.tables : ["(the record cannot tell which)"];
+  const tables = movedTables(difference.tables, changes);
   const since = sinceText(context.record);
   for (const table of tables) {
     const now = fingerprint.tables.find((candidate) => candidate.table === table);
@@ -171,6 +171,13 @@ async function compareWithRecord(
   if (changes && changes.total > changes.changes.length) {
     report.note(`${changes.total} rows of A changed, ${changes.changes.length} of them are named`);
   }
+}
+
+/** From the record; where it had no room for tables, from the evidence. */
+function movedTables(recorded: readonly string[], changes: ChangesSince | undefined): readonly string[] {
+  if (recorded.length > 0) return recorded;
+  const told = [...new Set([...(changes?.changes ?? []).map(({ table }) => table), ...(changes?.untold ?? [])])];
+  return told.length > 0 ? told.sort() : ["(the record cannot tell which)"];
 }
 
 /** The rows that were kept with the fingerprint; or why there are none, which never makes a change less of one. */

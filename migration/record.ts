@@ -179,10 +179,20 @@ function clipTexts(draft: EntryDraft): EntryDraft {
 /** Leaves out, in this order, what is also in the evidence file, until the entry fits. */
 function shrink(entry: RecordEntry): RecordEntry {
   const { live, ...withoutLive } = entry;
+  const withoutChecks: RecordEntry = {
+    ...withoutLive,
+    ...(live && { live: { "*": `${Object.keys(live).length} groups` } }),
+    checks: [],
+  };
+  const tables = entry.digests?.configurationA;
   const forms: readonly RecordEntry[] = [
     entry,
     { ...entry, checks: entry.checks.map(({ name, verdict }) => ({ name, verdict })) },
-    { ...withoutLive, ...(live && { live: { "*": `${Object.keys(live).length} groups` } }), checks: [] },
+    withoutChecks,
+    // The whole of a fingerprint decides; its tables are also in the evidence.
+    ...(tables === undefined
+      ? []
+      : [{ ...withoutChecks, digests: { ...entry.digests, configurationA: { "*": tables["*"] ?? "" } } }]),
   ];
   const fitting = forms.find((form) => byteLength(canonicalJson(form)) <= MAX_ENTRY_BYTES);
   if (fitting) return fitting;

@@ -1,6 +1,7 @@
 import { sha256, canonicalJson } from "../recordEntry";
 import { type Configuration, type ConfigurationRow, type TableFacts, type TableRows, type Value } from "./model";
-import { knownName, namingRank } from "./rules";
+import { isSecretName, knownName, namingRank } from "./rules";
+import { hashOf } from "./show";
 
 /**
  * Names of objects: what people called them, with what they belong to. A route is `default/orders-core/items`: gateway
@@ -89,7 +90,8 @@ export class Names {
       const name = this.resolve(target, row, above);
       if (name.length > 0) return name;
     }
-    return [typeof value === "string" ? value : canonicalJson(value)];
+    const text = typeof value === "string" ? value : canonicalJson(value);
+    return [isSecretName(facts.name, column) ? hashOf({ object: facts.id, path: [column] }, text) : text];
   }
 }
 

@@ -102,6 +102,18 @@ export function isSecret(table: string, path: readonly string[]): boolean {
   return path.some((part) => SECRET_FIELD.test(part));
 }
 
+/** Whether a value that names an object must not be shown either. Names are called so; a key that is a secret is not one. */
+export function isSecretName(table: string, column: string): boolean {
+  return namingRank(column) === undefined || /_?keys?$/i.test(column)
+    ? isSecret(table, [column]) && !isPlainKey(table, column)
+    : false;
+}
+
+/** `key` of a table of settings is a name. */
+function isPlainKey(table: string, column: string): boolean {
+  return column.toLowerCase() === "key" && !SECRET_TABLE.test(table.toLowerCase());
+}
+
 /** Whether the same secret written twice is two different values. */
 export function isSealed(path: readonly string[]): boolean {
   return path.some((part) => /encrypt|cipher|sealed|salt|private_?key/i.test(part));

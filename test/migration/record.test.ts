@@ -159,6 +159,7 @@ describe("record: state", () => {
       weightSince: way[4]?.at,
       copy: 1,
       configurationA: { "*": "10:aaaaaaaaaaaa" },
+      fingerprintA: { at: way[2]?.at },
     });
   });
 
