@@ -189,3 +189,46 @@ describe("freeze of A by announcement", () => {
     assert.deepEqual(sizes(await freezeOf("prod", { stage: "abandon", ...announced })), { gateway: 6 });
   });
 });
+
+describe("freeze of A during an emergency change", () => {
+  const emergencyChange = { by: "ada", reason: "a new certificate" };
+
+  /** Inputs of everything that is not as without it, by name. */
+  async function changed(stack: StackName, changes: Changes): Promise<Readonly<Record<string, unknown>>> {
+    const inputsOf = ({ resources }: Recording): ReadonlyMap<string, unknown> =>
+      new Map(resources.map(({ name, inputs }) => [name, inputs]));
+    const without = inputsOf(await freezeOf(stack, changes));
+    const open = inputsOf(await freezeOf(stack, { ...changes, emergencyChange }));
+    assert.deepEqual([...open.keys()], [...without.keys()], "no resource comes or goes");
+    return Object.fromEntries(
+      [...open].filter(([name, inputs]) => JSON.stringify(inputs) !== JSON.stringify(without.get(name))),
+    );
+  }
+
+  for (const stage of ["freeze", "start", "traffic-25", "complete", "rollback"]) {
+    it(`${stage}: A's dashboards get their recorded sizes, and nothing else moves`, async () => {
+      const patches = await changed("staging", { stage });
+      assert.deepEqual(
+        Object.entries(patches).map(([name, inputs]) => [name, (inputs as { spec: unknown }).spec]),
+        [
+          ["freeze-api7ee3-dashboard", { replicas: 1 }],
+          ["freeze-api7ee3-developer-portal", { replicas: 1 }],
+        ],
+      );
+    });
+  }
+
+  it("the rule that refuses writes lets them through, and is the same rule", async () => {
+    const rules = await changed("prod", { stage: "traffic-25" });
+    assert.deepEqual(Object.keys(rules), ["freeze-writes"]);
+    const { actions, conditions, priority } = rules["freeze-writes"] as Readonly<Record<string, unknown>>;
+    const login = the(await freezeOf("prod", { stage: "traffic-25" }), RULE, "freeze-login");
+    assert.deepEqual(actions, login.inputs["actions"]);
+    const frozen = the(await freezeOf("prod", { stage: "traffic-25" }), RULE, "freeze-writes");
+    assert.deepEqual({ conditions, priority }, { conditions: frozen.inputs["conditions"], priority: 11 });
+  });
+
+  it("opens nothing where A is open anyway, or is stopped", async () => {
+    for (const stage of ["abandon", "decommission"]) assert.deepEqual(await changed("staging", { stage }), {}, stage);
+  });
+});
