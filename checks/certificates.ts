@@ -47,7 +47,7 @@ export function certificatesIn(text: string, where: string): readonly FoundCerti
       return [
         {
           id: certificate.fingerprint256.replaceAll(":", "").slice(0, 16).toLowerCase(),
-          subject: certificate.subject.replaceAll("\n", ", ") || "(no subject)",
+          subject: subjectOf(certificate),
           notAfter: new Date(certificate.validTo),
           where,
         },
@@ -56,6 +56,13 @@ export function certificatesIn(text: string, where: string): readonly FoundCerti
       return [];
     }
   });
+}
+
+/** One line; a certificate may have none. */
+export function subjectOf(certificate: X509Certificate): string {
+  // Undefined for an empty name, whatever the type says.
+  const { subject }: { readonly subject?: string } = certificate;
+  return subject?.replaceAll("\n", ", ") ?? "(no subject)";
 }
 
 const SECRET = z.object({ data: z.record(z.string(), z.string()).optional() });

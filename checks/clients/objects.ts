@@ -58,7 +58,14 @@ const POD = z.object({
         .array(z.object({ type: z.string(), status: z.string(), lastTransitionTime: z.string().nullish() }))
         .optional(),
       containerStatuses: z
-        .array(z.object({ name: z.string(), restartCount: z.number().default(0), ready: z.boolean().default(false) }))
+        .array(
+          z.object({
+            name: z.string(),
+            imageID: z.string().optional(),
+            restartCount: z.number().default(0),
+            ready: z.boolean().default(false),
+          }),
+        )
         .optional(),
     })
     .optional(),

@@ -95,7 +95,7 @@ describe("check: preflight", function () {
     assert.equal(result.evidence["versionA"], "3.9.18");
   });
 
-  const wrong: readonly (readonly [string, () => void | Promise<unknown>, string, RegExp])[] = [
+  const wrong: readonly (readonly [string, () => unknown, string, RegExp])[] = [
     ["another version on A", () => void around.a.proxied.set("services/https:api7ee3-dashboard:7443", ({ path }) => ({ body: path === "/api/version" ? '{"value":"v3.9.17"}' : path === "/api/license" ? JSON.stringify({ value: LICENCE }) : '{"list":[{"id":"g-1","short_id":"default"}],"total":1}' })), "/api/version", /3\.9\.17/],
     ["a dashboard of another size", () => around.a.add("apps/v1", "deployments", deployment({ name: "api7ee3-dashboard", app: "x", image: "x", replicas: 3 })), "Deployment api7ee3-dashboard", /3 replicas/],
     ["a missing DP Manager", () => void around.a.objects.delete("apps/v1/deployments/api7ee3-dp-manager"), "Deployment api7ee3-dp-manager", /none/],

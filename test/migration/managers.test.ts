@@ -14,8 +14,8 @@ describe("tools that manage objects", () => {
   for (const [what, metadata, name, pause] of cases) {
     it(`knows ${what}`, () => {
       const [manager, ...others] = managersOf({ name: "x", ...metadata });
-      assert.equal(manager?.name, name);
-      assert.match(manager?.pause ?? "", pause);
+      assert.equal(manager.name, name);
+      assert.match(manager.pause, pause);
       assert.deepEqual(others, []);
     });
   }
