@@ -10,7 +10,6 @@ import { appendEntry, EMPTY_RECORD, type MigrationRecord, renderRecord, rollback
 import { gateRequestOf } from "../../migration/scope";
 import { shapeOf, type Stage } from "../../migration/stages";
 import { cacheFolder, ensureEngine, localEngineEnvironment } from "../../rehearsal/engine";
-import { setEnvironment } from "../../rehearsal/environment";
 import { installPlugins } from "../../rehearsal/providers/framework";
 import { EngineRefusal, type MigrationStack, openStack } from "../../rehearsal/stack";
 import { REGION } from "./aws/fakes";
@@ -36,7 +35,6 @@ export class StackAt {
   private constructor(
     private readonly folder: string,
     readonly stack: MigrationStack,
-    private readonly restore: () => Promise<void>,
   ) {}
 
   /** @param awsEndpoint the local AWS that the plugin greets; a preview asks it nothing else */
@@ -53,7 +51,6 @@ export class StackAt {
       AWS_SECRET_ACCESS_KEY: "none",
     };
     const engine = await ensureEngine();
-    const restore = setEnvironment({ PATH: environment.PATH });
     const own = Object.entries(configOf(NAME)).filter(
       ([key]) => key.startsWith(`${PROJECT}:`) && !SECRET_KEYS.includes(key),
     );
@@ -63,7 +60,7 @@ export class StackAt {
       ...Object.fromEntries(Object.entries(SECRETS).map(([key, value]) => [key, { value, secret: true }])),
     };
     const stack = await openStack({ name: NAME, home: folder, engine, environment, program, config, settings });
-    return new StackAt(folder, stack, restore);
+    return new StackAt(folder, stack);
   }
 
   /** Makes the state say that the stack stands at the last of these stages; none: a new stack. */
@@ -89,9 +86,8 @@ export class StackAt {
     }
   }
 
-  remove(): Promise<void> {
+  remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
-    return this.restore();
   }
 }
 
