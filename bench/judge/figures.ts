@@ -12,6 +12,8 @@ export interface Figures {
   readonly scenario: string;
   readonly what: string;
   readonly runs: number;
+  /** The first so many of them were judged by the peers too. */
+  readonly peerRuns: number;
   /** Migrations that were stopped, by each way to judge; the peers are missing where they did not look. */
   readonly stopped: Readonly<Partial<Record<Judging, number>>>;
   /** Minutes from the end of the warm-up to the stop, over all runs; null where fewer were stopped than that. */
@@ -25,35 +27,43 @@ export interface Figures {
 }
 
 export function figuresOf(scenario: Scenario, outcomes: readonly Outcome[]): Figures {
-  const stops: Partial<Record<Judging, readonly number[]>> = { judge: finite(outcomes.map((one) => one.backMinutes)) };
-  if (scenario.run.peers) {
-    for (const name of PEERS) stops[name] = finite(outcomes.map((one) => one.peerMinutes[name]));
-  }
-  const entries = Object.entries(stops) as [Judging, readonly number[]][];
+  const peerRuns = Math.min(scenario.peerRuns ?? 0, outcomes.length);
+  const judgings = peerRuns > 0 ? JUDGINGS : (["judge"] as const);
+  const entries = judgings.map((judging) => ({ judging, ...stopsOf(outcomes, judging, peerRuns) }));
   const totals = finite(outcomes.map((one) => one.totalMinutes));
   return {
     scenario: scenario.name,
     what: scenario.what,
     runs: outcomes.length,
-    stopped: Object.fromEntries(entries.map(([name, minutes]) => [name, minutes.length])),
-    stopMinutes: Object.fromEntries(entries.map(([name, minutes]) => [name, quantiles(minutes, outcomes.length)])),
+    peerRuns,
+    stopped: Object.fromEntries(entries.map(({ judging, minutes }) => [judging, minutes.length])),
+    stopMinutes: Object.fromEntries(entries.map(({ judging, minutes, runs }) => [judging, quantiles(minutes, runs)])),
     went: totals.length,
     totalMinutes: quantiles(totals, totals.length),
     looks: outcomes.reduce((sum, one) => sum + one.looks, 0),
   };
 }
 
+function stopsOf(
+  outcomes: readonly Outcome[],
+  judging: Judging,
+  peerRuns: number,
+): { readonly minutes: readonly number[]; readonly runs: number } {
+  if (judging === "judge") return { minutes: finite(outcomes.map((one) => one.backMinutes)), runs: outcomes.length };
+  return { minutes: finite(outcomes.slice(0, peerRuns).map((one) => one.peerMinutes[judging])), runs: peerRuns };
+}
+
 /** Share of the runs that were stopped within so many minutes: points of a curve. */
 export function curveOf(
   outcomes: readonly Outcome[],
   judging: Judging,
+  peerRuns: number,
 ): readonly { readonly minutes: number; readonly share: number }[] {
-  const sorted = finite(outcomes.map((one) => (judging === "judge" ? one.backMinutes : one.peerMinutes[judging]))).sort(
-    (one, other) => one - other,
-  );
+  const { minutes: stops, runs } = stopsOf(outcomes, judging, peerRuns);
+  const sorted = [...stops].sort((one, other) => one - other);
   const points: { minutes: number; share: number }[] = [];
   for (const [index, minutes] of sorted.entries()) {
-    if (sorted[index + 1] !== minutes) points.push({ minutes, share: (index + 1) / outcomes.length });
+    if (sorted[index + 1] !== minutes) points.push({ minutes, share: (index + 1) / runs });
   }
   return points;
 }

@@ -35,6 +35,11 @@ export class Peers {
   #minute: Sample[] = [];
   #failed = 0;
 
+  /** Every peer has stopped. */
+  get over(): boolean {
+    return PEERS.every((name) => this.stoppedAfterMinutes[name] !== undefined);
+  }
+
   /** A sample after the warm-up. */
   observe(sample: Sample): void {
     this.#minute.push(sample);

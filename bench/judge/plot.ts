@@ -5,12 +5,19 @@ import { type Outcome } from "./simulate";
 
 /** Share of the migrations that were stopped within so many minutes, one panel a scenario, one line a way to judge. */
 export async function powerPlot(
-  panels: readonly { readonly title: string; readonly outcomes: readonly Outcome[]; readonly minutes: number }[],
+  panels: readonly {
+    readonly title: string;
+    readonly outcomes: readonly Outcome[];
+    readonly peerRuns: number;
+    readonly minutes: number;
+  }[],
 ): Promise<string> {
-  const charts = panels.map(({ title, outcomes, minutes }) => {
+  const charts = panels.map(({ title, outcomes, peerRuns, minutes }) => {
     const values = JUDGINGS.flatMap((judging) => [
       { judging, minutes: 0, stopped: 0 },
-      ...curveOf(outcomes, judging).map((point) => ({ judging, minutes: point.minutes, stopped: point.share * 100 })),
+      ...curveOf(outcomes, judging, peerRuns)
+        .filter((point) => point.minutes <= minutes)
+        .map((point) => ({ judging, minutes: point.minutes, stopped: point.share * 100 })),
     ]);
     const ends = JUDGINGS.map((judging) => {
       const last = values.filter((value) => value.judging === judging).at(-1);

@@ -1,10 +1,9 @@
 import { alphaOf, METRICS, stepPart } from "./budget";
 import { blockers } from "./blockers";
 import { type JudgeConfig } from "./config";
-import { dispersionOf } from "./dispersion";
 import { againstAll } from "./fullWeight";
 import { iso, NOTHING_SEEN, observe, summaryOf, type JudgeState, type JudgeVerdict, type StepSummary } from "./judge";
-import { goAlphas, goBounds } from "./metric";
+import { dispersionOfMetric, goAlphas, goBounds } from "./metric";
 import { type Sample } from "./sample";
 import { serviceCounts } from "./services";
 import { viewShare } from "./share";
@@ -88,7 +87,7 @@ function reasonsToGo(step: StepState, { references }: JudgeState, config: JudgeC
     const state = step.metrics[metric];
     if (state === undefined) return [];
     const { nA, eA, nB, eB } = state.clean;
-    const dispersion = dispersionOf(state.dispersion, settings.dispersion);
+    const dispersion = dispersionOfMetric(state, settings);
     const bounds = goBounds(state.clean, state.prior, config.margins[metric], goAlphas(settings), dispersion);
     return [
       `${metricText(metric, step.bounds)}: B ${trialsText({ n: nB, e: eB })}, A ${trialsText({ n: nA, e: eA })}; ` +
@@ -110,11 +109,11 @@ function notesOf(step: StepState, { settings }: JudgeConfig): readonly string[] 
     notes.push(`service ${name} is accepted by name: B ${trialsText({ n: nB, e: eB })}`);
   }
   for (const metric of METRICS) {
-    const dispersion = dispersionOf(step.metrics[metric]?.dispersion ?? step.dispersions[metric], settings.dispersion);
+    const state = step.metrics[metric];
+    const dispersion = state === undefined ? 1 : dispersionOfMetric(state, settings);
     if (dispersion > 1) {
-      notes.push(
-        `${metricText(metric, step.bounds)} come in bursts on A: evidence is divided by ${dispersion.toFixed(1)}`,
-      );
+      const subject = metricText(metric, step.bounds);
+      notes.push(`${subject}: they come in bursts, so evidence is divided by ${dispersion.toFixed(1)}`);
     }
   }
   if (step.faults > 0) notes.push(`${step.faults} faults of the data at this step`);

@@ -73,7 +73,7 @@ function worseThanReferences(step: StepState, references: References, config: Ju
 
 function worseText(subject: string, { all }: MetricState, result: Worse, alpha: number): string {
   const { logEvidence, dispersion } = result;
-  const bursts = dispersion > 1 ? `, A's bursts allowed for (dispersion ${dispersion.toFixed(1)})` : "";
+  const bursts = dispersion > 1 ? `, bursts allowed for (dispersion ${dispersion.toFixed(1)})` : "";
   return (
     `${subject}: B ${trialsText({ n: all.nB, e: all.eB })}, A ${trialsText({ n: all.nA, e: all.eA })}; ` +
     `without a difference the chance of such evidence is ${oddsText(logEvidence)}${bursts}, ` +

@@ -1,8 +1,7 @@
 import { alphaOf, METRICS, stepPart, type Metric } from "./budget";
 import { type JudgeConfig } from "./config";
-import { dispersionOf } from "./dispersion";
 import { againstAll, type References } from "./fullWeight";
-import { expectedRequests, goAlphas, goBounds, notWorseThanA, type MetricState } from "./metric";
+import { dispersionOfMetric, expectedRequests, goAlphas, goBounds, notWorseThanA, type MetricState } from "./metric";
 import { serviceCounts, serviceNotWorse, type ServiceState } from "./services";
 import { viewShare } from "./share";
 import { type StepState } from "./step";
@@ -79,7 +78,7 @@ function* comparisonBlockers(step: StepState, minutes: number, config: JudgeConf
       yield () => withoutMetric(metric, step, config);
       continue;
     }
-    const dispersion = dispersionOf(state.dispersion, config.settings.dispersion);
+    const dispersion = dispersionOfMetric(state, config.settings);
     const alphas = goAlphas(config.settings);
     if (notWorseThanA(state.clean, state.prior, config.margins[metric], alphas, dispersion)) continue;
     yield () => notShown(metricText(metric, step.bounds), state, config.margins[metric], minutes, config);
@@ -108,7 +107,7 @@ function notShown(
   { settings }: JudgeConfig,
 ): string {
   const { nA, eA, nB, eB } = state.clean;
-  const dispersion = dispersionOf(state.dispersion, settings.dispersion);
+  const dispersion = dispersionOfMetric(state, settings);
   const { highB, allowed } = goBounds(state.clean, state.prior, margin, goAlphas(settings), dispersion);
   const seen =
     `${subject}: B ${trialsText({ n: nB, e: eB })}, A ${trialsText({ n: nA, e: eA })}; ` +
@@ -136,7 +135,7 @@ function stillNeeded(
 function thinService(name: string, service: ServiceState, minutes: number, { settings }: JudgeConfig): string {
   const counts = serviceCounts(service);
   const margin = settings.services.marginErrors / 100;
-  const dispersion = dispersionOf(service.errors.dispersion, settings.dispersion);
+  const dispersion = dispersionOfMetric(service.errors, settings);
   const { highB, allowed } = goBounds(counts, service.errors.prior, margin, goAlphas(settings), dispersion);
   const needed = stillNeeded(counts, service.errors.prior, margin, dispersion, minutes, settings);
   return (

@@ -1,9 +1,8 @@
 import { lowerBound, priorAround, upperBound, type Trials } from "./betaMixture";
 import { alphaOf, METRICS, serviceAlpha, stepPart } from "./budget";
 import { type JudgeConfig } from "./config";
-import { dispersionOf } from "./dispersion";
 import { surelySlowerThan } from "./latency";
-import { goAlphas } from "./metric";
+import { dispersionOfMetric, goAlphas } from "./metric";
 import { againstReference, trialsOf, type AgainstReference, type Totals } from "./reference";
 import { serviceCounts } from "./services";
 import { type StepState } from "./step";
@@ -58,7 +57,7 @@ function metricsAgainstAll(step: StepState, references: References, config: Judg
     const state = step.metrics[metric];
     if (state === undefined) continue;
     const trials = { n: state.clean.nB, e: state.clean.eB };
-    const dispersion = dispersionOf(state.dispersion, settings.dispersion);
+    const dispersion = dispersionOfMetric(state, settings);
     const alpha = alphaOf(metric, settings, part);
     const compared = named.flatMap(({ name, totals }) => {
       const reference = trialsOf(metric, totals, step.bounds ?? { p95: undefined, p99: undefined });
@@ -96,7 +95,7 @@ function servicesAgainstAll(step: StepState, references: References, config: Jud
     const reference = references.services[name];
     const known = reference === undefined ? [] : [{ name: "A at the last step", reference }];
     const alpha = serviceAlpha(settings, part, service.order, step.services.known);
-    const dispersion = dispersionOf(service.errors.dispersion, settings.dispersion);
+    const dispersion = dispersionOfMetric(service.errors, settings);
     const margin = settings.services.marginErrors / 100;
     const trials = { n: nB, e: eB };
     return compare(`service ${name}, errors`, trials, known, margin, alpha, dispersion, undefined, config);

@@ -21,14 +21,15 @@ export function hardStops({ a, b }: Sample, settings: JudgeSettings): readonly s
   const { hard } = settings;
   const reasons: string[] = [];
   const compare = (what: string, ofB: number, ofA: number, limitPercent: number): void => {
-    if (b.requests < hard.requests) return;
-    const shareB = ofB / b.requests;
+    const shareB = b.requests > 0 ? ofB / b.requests : 0;
     const shareA = a !== undefined && a.requests > 0 ? ofA / a.requests : 0;
-    if (shareB < limitPercent / 100 || shareA * 2 > shareB) return;
+    const many = b.requests >= hard.requests && shareB * 100 >= limitPercent;
+    const dead = b.requests >= hard.deadRequests && shareB * 100 >= Math.max(limitPercent, hard.deadPercent);
+    if (!(many || dead) || shareA * 2 > shareB) return;
     const percents = [shareB, shareA].map((share) => `${Math.round(share * 1000) / 10} %`);
     reasons.push(
-      `hard stop: ${percents[0] ?? ""} of B's ${b.requests} answers in one interval ${what}, ` +
-        `A ${percents[1] ?? ""}; limit ${limitPercent} %`,
+      `hard stop: ${percents[0] ?? ""} of B's ${b.requests} answers in one interval ${what}, A ${percents[1] ?? ""}; ` +
+        `limit ${limitPercent} % of ${hard.requests} or ${hard.deadPercent} % of ${hard.deadRequests} answers`,
     );
   };
   compare("are errors", errorsOf(b, settings), a === undefined ? 0 : errorsOf(a, settings), hard.errorPercent);
@@ -38,7 +39,7 @@ export function hardStops({ a, b }: Sample, settings: JudgeSettings): readonly s
   const { connectionErrors, healthyTargets, withoutControlPlane } = b;
   if (
     connectionErrors !== undefined &&
-    connectionErrors >= hard.requests &&
+    connectionErrors >= hard.deadRequests &&
     connectionErrors * 100 >= hard.connectionErrorPercent * b.requests
   ) {
     reasons.push(

@@ -1,6 +1,7 @@
 import { logEvidenceAgainst, lowerBound, priorAround, upperBound, type BetaPrior, type Trials } from "./betaMixture";
 import { dispersionOf, observeDispersion, startDispersion, type DispersionState } from "./dispersion";
 import { logOddsEvidence, observeOdds, startOdds, type Counts, type OddsPrior, type OddsState } from "./oddsTest";
+import { NOTHING_SUCCESSIVE, observeSuccessive, successiveDispersion, type SuccessiveState } from "./successive";
 import { type JudgeSettings } from "../settings/judgeSchema";
 
 /** One kind of event (errors, slower than a bound) of both clusters during one step, and what it says. */
@@ -12,8 +13,9 @@ export interface MetricState {
   readonly all: Counts;
   /** Counts that speak for *go*: since the warm-up, or since the last fault of the data. */
   readonly clean: Counts;
-  /** How A's counts vary. */
+  /** How A's counts vary, and B's. */
   readonly dispersion: DispersionState;
+  readonly dispersionB: SuccessiveState;
   /** Chosen before the first count, from what A did until then. */
   readonly prior: BetaPrior;
 }
@@ -37,6 +39,7 @@ export function startMetric(
     all: NO_COUNTS,
     clean: NO_COUNTS,
     dispersion: dispersion ?? startDispersion(settings.dispersion),
+    dispersionB: NOTHING_SUCCESSIVE,
     prior: priorOf(before, settings),
   };
 }
@@ -53,8 +56,17 @@ export function observeMetric(state: MetricState, odds: OddsPrior, counts: Count
     all: addCounts(state.all, counts),
     clean: addCounts(state.clean, counts),
     dispersion: counts.nA > 0 ? observeDispersion(state.dispersion, counts.nA, counts.eA) : state.dispersion,
+    dispersionB: observeSuccessive(state.dispersionB, counts.nB, counts.eB),
     prior: state.prior,
   };
+}
+
+/** What all evidence of this metric is divided by: the larger of A's and B's dispersion, at least 1. */
+export function dispersionOfMetric(state: MetricState, { dispersion }: Pick<JudgeSettings, "dispersion">): number {
+  return Math.max(
+    dispersionOf(state.dispersion, dispersion),
+    successiveDispersion(state.dispersionB, dispersion.standardErrors),
+  );
 }
 
 /** After a fault of the data: the evidence for *go* begins anew. */
@@ -75,7 +87,7 @@ export function worseThanA(state: MetricState, alpha: number, settings: JudgeSet
   const log = logOddsEvidence(state.odds);
   // The dispersion matters only where there is something to divide.
   if (log < -Math.log(alpha)) return { worse: false, logEvidence: log, dispersion: 1 };
-  const dispersion = dispersionOf(state.dispersion, settings.dispersion);
+  const dispersion = dispersionOfMetric(state, settings);
   const logEvidence = log / dispersion;
   const broad = state.odds.intervalsAgainstB >= settings.odds.intervals;
   return { worse: broad && logEvidence >= -Math.log(alpha), logEvidence, dispersion };

@@ -1,8 +1,15 @@
 import { type Trials } from "./betaMixture";
 import { type JudgeConfig } from "./config";
-import { dispersionOf } from "./dispersion";
 import { errorsOf } from "./hardStops";
-import { goAlphas, notWorseThanA, observeMetric, startMetric, withoutClean, type MetricState } from "./metric";
+import {
+  dispersionOfMetric,
+  goAlphas,
+  notWorseThanA,
+  observeMetric,
+  startMetric,
+  withoutClean,
+  type MetricState,
+} from "./metric";
 import { type Sample } from "./sample";
 
 /**
@@ -97,7 +104,7 @@ export function serviceNotWorse(service: ServiceState, { settings }: JudgeConfig
     service.errors.prior,
     settings.services.marginErrors / 100,
     goAlphas(settings),
-    dispersionOf(service.errors.dispersion, settings.dispersion),
+    dispersionOfMetric(service.errors, settings),
   );
 }
 

@@ -1,4 +1,5 @@
 import { type z } from "zod";
+import { type Settings } from "../settings";
 import { group, list, quantity, text, whole } from "./fields";
 
 /**
@@ -29,9 +30,10 @@ export const judge = group(
 
     /**
      * Chance, in percent, that a whole migration in which B equals A is stopped: an upper bound by theorem; what is
-     * measured is about a quarter of it (facts/delivery.md 4). 0.01-20, default 1.
+     * measured is about a sixth of it. 0.01-20, default 1.5: at 20 requests/s and weight 5 it finds 5 % errors in 1.5
+     * minutes in 58 of 100 cases, where 1 finds 56 and 2 finds 60.
      */
-    falseStopPercent: percent(0.01, 20).default(1),
+    falseStopPercent: percent(0.01, 20).default(1.5),
     /** How that chance is spread; only the proportions count. Default 40/20/20/20 (facts/delivery.md 4). */
     budget: group(
       {
@@ -62,12 +64,15 @@ export const judge = group(
     /** The test that stops (migration/judge/oddsTest.ts). */
     odds: group(
       {
-        /** Odds ratios of an error that the test looks for; evenly weighted. Default: from 1.5 to 100, log-spaced. */
-        errors: ratios([1.5, 2, 3, 4.5, 7, 10, 16, 25, 40, 60, 100]),
+        /** Odds ratios of an error that the test looks for; evenly weighted. Default: 1.5 to 100, denser about 50. */
+        errors: ratios([1.5, 2, 3, 4.5, 7, 10, 16, 25, 35, 45, 60, 80, 100]),
         /** The same for slow answers. Denser near 1, where slowness begins. */
         latency: ratios([1.1, 1.2, 1.3, 1.5, 2, 3, 5, 10, 25, 60]),
-        /** Prior chance that a difference is there from the beginning of the step. 10-100 percent, default 80. */
-        fromStartPercent: percent(10, 100).default(80),
+        /**
+         * Prior chance that a difference is there from the beginning of the step. 10-100 percent, default 70: what is
+         * wrong is mostly wrong at once, and what begins after an hour is still found within a minute more.
+         */
+        fromStartPercent: percent(10, 100).default(70),
         /** Mean of the exponential prior for later beginnings, minutes. Default 120: a new release, a full disk. */
         meanMinutesToChange: quantity(1, 10_000, "minutes").default(120),
         /**
@@ -79,7 +84,7 @@ export const judge = group(
       "errors, latency, fromStartPercent, meanMinutesToChange and intervals",
     ).prefault({}),
 
-    /** Bursts: how far A's own counts vary beyond chance (migration/judge/dispersion.ts). */
+    /** Bursts: how far each cluster's own counts vary beyond chance (migration/judge/dispersion.ts, successive.ts). */
     dispersion: group(
       {
         /** Intervals of perfect randomness that are taken for granted before any is seen. Default 8, two minutes. */
@@ -119,8 +124,12 @@ export const judge = group(
       {
         /** Share of B's answers in one interval that are errors. Default 50, when A has less than half of it. */
         errorPercent: percent(1, 100).default(50),
-        /** Requests on B in that interval, at least. Default 10. */
-        requests: whole(1, 1_000_000, "requests").default(10),
+        /** Requests on B in that interval, at least. Default 50: one client's burst makes half of fewer. */
+        requests: whole(1, 1_000_000, "requests").default(50),
+        /** The share that stops already with `deadRequests`, of errors or of stuck answers. Default 95. */
+        deadPercent: percent(1, 100).default(95),
+        /** Requests on B in that interval, at least. Default 15. */
+        deadRequests: whole(1, 1_000_000, "requests").default(15),
         /** What counts as stuck, milliseconds. Default 10,000. */
         slowMs: quantity(1, 600_000, "milliseconds").default(10_000),
         /** Share of B's answers in one interval that are slower. Default 50, when A has less than half of it. */
@@ -128,7 +137,7 @@ export const judge = group(
         /** Connections to B's gateways that failed, in percent of its requests. Default 20. */
         connectionErrorPercent: percent(0.1, 100).default(20),
       },
-      "errorPercent, requests, slowMs, slowPercent and connectionErrorPercent",
+      "errorPercent, requests, deadPercent, deadRequests, slowMs, slowPercent and connectionErrorPercent",
     ).prefault({}),
 
     /** What B must keep at 100 %, where A has no traffic to be compared with (migration/judge/reference.ts). */
@@ -200,4 +209,4 @@ export const judge = group(
 ).prefault({});
 
 /** The judge's settings as read: every value given. */
-export type JudgeSettings = Readonly<z.output<typeof judge>>;
+export type JudgeSettings = Settings["judge"];

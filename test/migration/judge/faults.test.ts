@@ -11,7 +11,12 @@ const FULL = samplesOf([
   { weightB: 100, minutes: 20 },
 ]);
 
-type Damage = readonly [string, (samples: readonly Sample[], index: number) => readonly Sample[]];
+type Damage = readonly [
+  string,
+  (samples: readonly Sample[], index: number) => readonly Sample[],
+  /** First sample that it damages: a layout matters once it is in use. */
+  number?,
+];
 
 const onB =
   (change: (b: NonNullable<Sample["b"]>) => Sample["b"]): Damage[1] =>
@@ -48,7 +53,11 @@ const DAMAGES: readonly Damage[] = [
   ["no histogram", onB((b) => ({ ...b, latencyMs: undefined }))],
   ["more errors than requests", onB((b) => ({ ...b, errors: b.requests + 1 }))],
   ["no counts of B", onB(() => undefined)],
-  ["buckets without the bounds in use", onB((b) => ({ ...b, latencyMs: { le: [70, null], count: [b.requests, 0] } }))],
+  [
+    "buckets without the bounds in use",
+    onB((b) => ({ ...b, latencyMs: { le: [70, null], count: [b.requests, 0] } })),
+    8,
+  ],
   [
     "a service with more errors than requests",
     (samples, index) =>
@@ -65,10 +74,10 @@ describe("judge: faults of the data", () => {
     assert.equal(verdictOf(FULL).verdict, "go");
   });
 
-  for (const [name, damage] of DAMAGES) {
+  for (const [name, damage, from = 1] of DAMAGES) {
     it(`${name}, anywhere: never go, never back`, () => {
       fc.assert(
-        fc.property(fc.integer({ min: 1, max: SOUND.length - 6 }), (index) => {
+        fc.property(fc.integer({ min: from, max: SOUND.length - 6 }), (index) => {
           const answer = verdictOf(damage(SOUND, index));
           assert.equal(answer.verdict, "hold", `at ${index}: ${answer.reasons.join("; ")}`);
           assert.ok(answer.reasons.some((reason) => reason.startsWith("data: ")));
@@ -79,14 +88,14 @@ describe("judge: faults of the data", () => {
 
     it(`${name}, at 100 %: never go, never back`, () => {
       const begin = FULL.findIndex(({ weightB }) => weightB === 100);
-      for (const index of [begin + 1, begin + 30, FULL.length - 6]) {
+      for (const index of [begin + from, begin + 30, FULL.length - 6]) {
         assert.equal(verdictOf(damage(FULL, index)).verdict, "hold", `at ${index}`);
       }
     });
   }
 
   it("several at once: never go, never back", () => {
-    const damages = fc.array(fc.tuple(fc.constantFrom(...DAMAGES), fc.integer({ min: 1, max: SOUND.length - 20 })), {
+    const damages = fc.array(fc.tuple(fc.constantFrom(...DAMAGES), fc.integer({ min: 8, max: SOUND.length - 20 })), {
       minLength: 1,
       maxLength: 4,
     });
