@@ -8,6 +8,7 @@ import { type Settings } from "../migration/settings";
 import { shapeOf } from "../migration/stages";
 import { pinnedChart } from "./chart";
 import { type Host } from "./host";
+import { withExtraValues } from "./values";
 
 export interface ControlPlaneArgs {
   readonly settings: Settings;
@@ -54,7 +55,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         chart: charts.controlPlane.file,
         version: charts.controlPlane.version,
         timeout: controlPlane.timeoutSeconds,
-        values: pulumi.secret(controlPlaneValues(settings, args.dsn)),
+        values: pulumi.secret(withExtraValues(controlPlaneValues(settings, args.dsn), controlPlane.extraValues)),
       },
       {
         ...child,

@@ -10,6 +10,7 @@ import { pinnedChart } from "./chart";
 import { type ControlPlane } from "./controlPlane";
 import { type Host } from "./host";
 import { operation } from "./proof";
+import { withExtraValues } from "./values";
 
 export interface DataPlaneArgs {
   readonly settings: Settings;
@@ -83,7 +84,10 @@ export class DataPlane extends pulumi.ComponentResource {
         chart: settings.charts.dataPlane.file,
         version: settings.charts.dataPlane.version,
         timeout: settings.controlPlane.timeoutSeconds,
-        values: dataPlaneValues(settings, group, controlPlane.dpManagerAddress, secretName),
+        values: withExtraValues(
+          dataPlaneValues(settings, group, controlPlane.dpManagerAddress, secretName),
+          group.clusterB.extraValues,
+        ),
       },
       {
         ...child,

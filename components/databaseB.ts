@@ -123,6 +123,7 @@ export class DatabaseB extends pulumi.ComponentResource {
         engineVersion: databaseB.engineVersion,
         instanceClass: databaseB.instanceClass,
         storageType: databaseB.storageType,
+        ...(databaseB.iops === undefined ? {} : { iops: databaseB.iops }),
         // True of every source: an unencrypted snapshot is copied with a key first, which the gate sees to.
         storageEncrypted: true,
         port: POSTGRES_PORT,

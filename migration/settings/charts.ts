@@ -30,7 +30,7 @@ const CHARTS: Readonly<
 };
 
 /** Older gateway charts sleep 30 s inside a grace period of 30 s: requests in flight are cut (facts/api7.md 1.4). */
-const FIRST_GRACEFUL_GATEWAY = [3, 9, 10] as const;
+export const FIRST_GRACEFUL_GATEWAY = [3, 9, 10] as const;
 
 /** Charts that carry an API7 version; undefined when the table does not know the version. */
 export function chartsOf(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { arn, cidr, group, label, list, text, whole } from "./fields";
+import { arn, cidr, form, group, label, list, text, whole } from "./fields";
 
 /** The two clusters: how they are reached, and what the program needs to know of A before it touches it. */
 
@@ -66,6 +66,8 @@ export const clusterA = group(
     dpManagerCidrs: list(cidr(), "a list of IPv4 blocks", 1),
     /** RDS identifier of database A. Not given where A is no RDS instance, which needs a dump as source. */
     databaseIdentifier: label(63, "an RDS instance identifier").optional(),
+    /** PostgreSQL version of database A, `15.8`. Given, database B must have its major; a check compares the live ones. */
+    databaseEngineVersion: form(/^\d+(\.\d+)?$/, "a PostgreSQL version such as 15.8").optional(),
     freeze,
   },
   "kubeconfig, identifier, namespace, controlPlane, replicas, dpManagerCidrs and freeze",

@@ -1,5 +1,5 @@
 import { form, group, label, whole } from "./fields";
-import { resources } from "./workloadSchema";
+import { extraValues, resources } from "./workloadSchema";
 
 const replicas = whole(1, 50, "replicas");
 
@@ -22,6 +22,8 @@ export const controlPlane = group(
     prometheusUrl: form(/^https?:\/\/\S+$/, "an http or https address").optional(),
     /** Name of an image pull Secret in B's namespace. */
     imagePullSecret: label(63, "a Secret's name").optional(),
+    /** Further values of the chart `api7ee3`, merged below the program's own, which they may not touch (chartValues.ts). */
+    extraValues,
     /** Seconds until a release counts as failed. 60-3,600, default 900. */
     timeoutSeconds: whole(60, 3600, "seconds").default(900),
   },

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { databaseSource } from "./databaseSourceSchema";
 import { flag, form, group, oneOf, text, whole } from "./fields";
 
+const TIME = "([01]\\d|2[0-3]):[0-5]\\d";
+const DAY = "(mon|tue|wed|thu|fri|sat|sun)";
+
 /** Database B: nothing comes from A's snapshot but data and master user, so everything else is said here. */
 export const databaseB = group(
   {
@@ -18,6 +21,8 @@ export const databaseB = group(
       .record(text("a parameter"), z.string({ error: () => "text" }), { error: () => "an object of parameters" })
       .default({}),
     storageType: oneOf(["gp3", "io1", "io2"]).default("gp3"),
+    /** Operations per second that are provisioned, 1,000-256,000. io1 and io2 need it; gp3 has 3,000 without it. */
+    iops: whole(1000, 256_000, "operations per second").optional(),
     /** Size of the storage, 20-65,536 GiB. A snapshot brings its own; a new instance for a dump needs it. */
     allocatedStorageGiB: whole(20, 65_536, "GiB").optional(),
     multiAz: flag().default(true),
@@ -34,11 +39,11 @@ export const databaseB = group(
     sslMode: oneOf(["disable", "require", "verify-full"]).default("require"),
     /** Weekly window, UTC. Outside of the traffic steps, please. */
     maintenanceWindow: form(
-      /^[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d$/,
+      new RegExp(`^${DAY}:${TIME}-${DAY}:${TIME}$`),
       "a weekly window such as sun:03:00-sun:04:00",
     ).default("sun:03:00-sun:04:00"),
     /** Daily window, UTC. */
-    backupWindow: form(/^\d\d:\d\d-\d\d:\d\d$/, "a daily window such as 01:00-02:00").default("01:00-02:00"),
+    backupWindow: form(new RegExp(`^${TIME}-${TIME}$`), "a daily window such as 01:00-02:00").default("01:00-02:00"),
   },
   "instanceClass, engineVersion and parameterGroupFamily",
 );

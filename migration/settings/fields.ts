@@ -5,9 +5,9 @@ import { z } from "zod";
  * of a finding, so it reads as the end of "expected ...".
  */
 
-/** Text of at least one character. */
+/** Text that is not blank. */
 export function text(expected: string): z.ZodString {
-  return z.string({ error: () => expected }).min(1, { error: expected });
+  return z.string({ error: () => expected }).regex(/\S/, { error: expected });
 }
 
 /** Text of one form. */

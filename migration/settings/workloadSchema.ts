@@ -1,4 +1,5 @@
-import { form, group } from "./fields";
+import { z } from "zod";
+import { form, group, text } from "./fields";
 
 const amounts = {
   cpu: form(/^(\d+m|\d+(\.\d+)?)$/, "an amount of CPU such as 500m or 2"),
@@ -14,3 +15,8 @@ export const resources = group(
   },
   "requests and limits",
 );
+
+/** Values of a chart that the program does not set. Nothing secret: they are readable in state and preview. */
+export const extraValues = z
+  .record(text("the name of a value"), z.unknown(), { error: () => "an object of chart values" })
+  .default({});
