@@ -45,7 +45,8 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .description("compare two databases row by row")
     .option("--a <dsn>", "database A; better in MIGRATION_DATABASE_A_DSN, where other users cannot read it")
     .option("--b <dsn>", "database B; better in MIGRATION_DATABASE_B_DSN, or found through RDS by a scope on stdin")
-    .option("--connections <n>", "connections to each server (default 3)", positiveInteger)
+    .option("--connections <n>", "connections to each server (default 2)", positiveInteger)
+    .option("--volatile <file>", 'what may differ: a JSON list of {"table", "columns"?, "reason"}')
     .option("--json", "print the whole result as JSON")
     .action((options: DatabasesModule.DatabasesOptions) => {
       outcome = databases().databasesCommand(options);

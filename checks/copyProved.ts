@@ -24,19 +24,25 @@ export async function proveCopy(
 ): Promise<{ readonly result: CheckResult; readonly summary: CompareSummary | undefined }> {
   const report = new Report(COPY_CHECK);
   const compared = await report.look(async () => {
+    const { volatile, proof } = context.scope;
     const b = await context.systems.databaseB();
     return context.systems.withDatabaseA((a) =>
       compareDatabases(a, b, {
         check: COPY_CHECK,
-        volatile: context.scope.volatile,
-        statementTimeoutMs: STATEMENT_MS,
-        keysShown: KEYS_SHOWN,
+        volatile,
+        connections: proof?.connections,
+        statementTimeoutMs: proof ? proof.statementTimeoutMinutes * 60_000 : STATEMENT_MS,
+        keysShown: proof?.keysShown ?? KEYS_SHOWN,
         signal: context.signal,
       }),
     );
   });
   if (!compared) return { result: report.result(), summary: undefined };
   const { result, summary } = compared;
+  if (result.verdict === "holds" && summary.tables === 0) {
+    report.finding(nothingCompared());
+    return { result: report.result(), summary: { ...summary, equal: false } };
+  }
   return { result: { ...result, evidence: { ...result.evidence, ...copyEvidence(summary) } }, summary };
 }
 
@@ -48,4 +54,15 @@ export function copyDigest(result: CheckResult): string | undefined {
 
 function copyEvidence({ tables, rows, digest }: CompareSummary): Readonly<Record<string, unknown>> {
   return { copy: `${tables}:${rows}:${digest.slice(0, 12)}` };
+}
+
+/** Two empty databases are equal, and prove nothing: a gateway's database has tables. */
+function nothingCompared(): Parameters<Report["finding"]>[0] {
+  return {
+    subject: "database A",
+    seen: "it has no table to compare",
+    expected: "the control plane's tables",
+    remedy: "correct the name of the database in A's connection string and in databaseB.database",
+    unknown: true,
+  };
 }

@@ -68,6 +68,13 @@ const SCOPE = z
     }),
     rules: z.array(RULE).min(1),
     volatile: z.array(z.strictObject({ table: NAME, columns: z.array(NAME).optional(), reason: NAME })),
+    proof: z
+      .strictObject({
+        connections: z.int().min(1).max(16),
+        statementTimeoutMinutes: z.number().positive(),
+        keysShown: z.int().min(1),
+      })
+      .optional(),
     heartbeatSeconds: z.number().positive(),
   })
   .refine(

@@ -75,6 +75,14 @@ export interface MigrationScope {
     readonly columns?: readonly string[] | undefined;
     readonly reason: string;
   }[];
+  /** How the databases are compared: load on A, time limit, and how much is shown. */
+  readonly proof?:
+    | {
+        readonly connections: number;
+        readonly statementTimeoutMinutes: number;
+        readonly keysShown: number;
+      }
+    | undefined;
   /** How long a data plane's heartbeat counts as fresh, in seconds (heartbeats come every 10 s, facts/api7.md 3.3). */
   readonly heartbeatSeconds: number;
 }

@@ -40,6 +40,7 @@ export function scopeOf(settings: Settings): MigrationScope {
       return { group: group.shortId, ...found, priority: group.match?.priority };
     }),
     volatile: settings.volatile,
+    proof: settings.proof,
     heartbeatSeconds: settings.heartbeatSeconds,
   };
 }

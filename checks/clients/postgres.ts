@@ -1,212 +1,196 @@
-import { Client, type QueryResultRow } from "pg";
-import { CouldNotLook, textOf } from "../result";
+import { escapeLiteral, type QueryResultRow } from "pg";
+import { CouldNotLook } from "../result";
 import { type DatabaseTarget } from "./databaseTarget";
+import { blockersOf, explain, isFatal, isOutOfConnections } from "./postgresFailure";
+import { Session, type SessionOptions } from "./postgresSession";
 
 /** Looking at one database: a few connections that all see one and the same moment, read-only, bounded in time. */
 
-const CONNECT_MS = 5_000;
-/** Waiting for a lock means that somebody changes the schema: better to say so than to wait. */
-const LOCK_TIMEOUT_MS = 5_000;
-/** How much longer than the server's own limit an answer may take on the way. */
-const NETWORK_GRACE_MS = 5_000;
+/**
+ * Connections to one server at a time unless told otherwise: A is in production use. Two are what the load that a proof
+ * puts on A was measured with (docs/proof.md).
+ */
+export const DEFAULT_CONNECTIONS = 2;
 
-/** A failed query ends at this point of the transaction, not with it. */
+/** A failed query ends at this point of the transaction, not with it; a finished one leaves no lock behind. */
 const SAVEPOINT = "looking";
+/** Rows of a stream that are fetched at a time. */
+const BATCH_ROWS = 2_000;
 
-/** Connections to one server at a time unless told otherwise: A is in production use. */
-export const DEFAULT_CONNECTIONS = 3;
-
-export interface SnapshotOptions {
+export interface SnapshotOptions extends SessionOptions {
   /** Parallel connections, 1 or more. With fewer to be had, fewer are used. */
   readonly connections?: number | undefined;
-  readonly statementTimeoutMs: number;
-  readonly signal: AbortSignal;
+}
+
+interface Waiting {
+  readonly resolve: (session: Session) => void;
+  readonly reject: (error: CouldNotLook) => void;
 }
 
 /**
- * What a query's text form or a row's hash may depend on is the same everywhere (facts/delivery.md 6: another time zone
- * alone changed the sum). `row_security=off` turns a policy that would hide rows into an error.
+ * One moment of a database, read through one or more connections. A statement's locks are given back as soon as it
+ * ends, so that a change of the schema waits for one statement at most and nobody waits behind it.
  */
-const PINNED = {
-  TimeZone: "UTC",
-  DateStyle: "ISO, MDY",
-  IntervalStyle: "postgres",
-  bytea_output: "hex",
-  extra_float_digits: "3",
-  xmlbinary: "base64",
-  client_encoding: "UTF8",
-  search_path: "pg_catalog",
-  row_security: "off",
-  jit: "off",
-  default_transaction_read_only: "on",
-  lock_timeout: `${LOCK_TIMEOUT_MS}ms`,
-} as const;
-
-/** One moment of a database, read through one or more connections. */
 export class Snapshot {
-  private readonly idle: Client[];
-  private readonly waiting: ((client: Client) => void)[] = [];
+  private readonly idle: Session[];
+  private readonly waiting: Waiting[] = [];
+  /** Why nothing more can be read, once a connection is lost or the look was ended. */
+  private broken: CouldNotLook | undefined;
 
   private constructor(
     private readonly target: DatabaseTarget,
-    private readonly clients: readonly Client[],
-    private readonly stopWatching: () => void,
+    private readonly sessions: readonly Session[],
+    private readonly signal: AbortSignal,
   ) {
-    this.idle = [...clients];
+    this.idle = [...sessions];
+    for (const session of sessions) session.onLost = (error) => this.break(explain(target, error, signal));
   }
 
   /** How many connections it has. */
   get width(): number {
-    return this.clients.length;
+    return this.sessions.length;
   }
 
   /** @throws CouldNotLook when the database cannot be reached or refuses */
   static async open(target: DatabaseTarget, options: SnapshotOptions): Promise<Snapshot> {
-    const clients: Client[] = [];
-    const drop = (): void => {
-      for (const client of clients) destroy(client);
-    };
-    options.signal.addEventListener("abort", drop, { once: true });
-    const stopWatching = (): void => options.signal.removeEventListener("abort", drop);
+    const sessions: Session[] = [];
     try {
-      options.signal.throwIfAborted();
-      const first = await connect(target, options, clients);
+      const first = await openSession(target, options, sessions);
       const exported = await first.query<{ id: string }>("select pg_export_snapshot() as id");
-      const id = exported.rows[0]?.id ?? "";
+      const id = exported[0]?.id ?? "";
       await first.query(`savepoint ${SAVEPOINT}`);
       for (let count = 1; count < (options.connections ?? DEFAULT_CONNECTIONS); count += 1) {
-        if (!(await joinIn(target, options, clients, id))) break;
+        if (!(await joinIn(target, options, sessions, id))) break;
       }
-      return new Snapshot(target, clients, stopWatching);
+      return new Snapshot(target, sessions, options.signal);
     } catch (error) {
-      stopWatching();
-      drop();
-      throw couldNotLook(target, error, options.signal);
+      await Promise.all(sessions.map((session) => session.close()));
+      throw explain(target, error, options.signal);
     }
   }
 
-  /** Runs one query on a free connection. @throws CouldNotLook */
+  /**
+   * Runs one query on a free connection.
+   * @param subject what is looked at, for messages: `table public.route`
+   * @throws CouldNotLook
+   */
   async query<R extends QueryResultRow>(
     text: string,
     values: readonly unknown[] = [],
     subject?: string,
   ): Promise<readonly R[]> {
-    const client = await this.take();
+    return this.use(subject, (session) => session.query<R>(text, values));
+  }
+
+  /**
+   * Reads the rows of one query a few at a time, in order, with memory for one batch only. Holds a connection until the
+   * last row is taken or the loop is left. @throws CouldNotLook
+   */
+  async *stream<R extends QueryResultRow>(
+    text: string,
+    values: readonly unknown[],
+    subject: string,
+  ): AsyncGenerator<R, void, undefined> {
+    const session = await this.take();
+    let failure: unknown;
     try {
-      return (await client.query<R>(text, [...values])).rows;
+      await session.query(`declare rows no scroll cursor for ${text}`, values);
+      for (;;) {
+        const rows = await session.query<R>(`fetch forward ${BATCH_ROWS} from rows`);
+        yield* rows;
+        if (rows.length < BATCH_ROWS) return;
+      }
     } catch (error) {
-      // The other queries go on in the same moment; a dead connection fails here as well, and tells so at its next query.
-      await client.query(`rollback to savepoint ${SAVEPOINT}`).catch(() => undefined);
-      throw couldNotLook(this.target, error, undefined, subject);
+      failure = error;
     } finally {
-      this.giveBack(client);
+      await this.finish(session, subject, failure);
     }
   }
 
   async close(): Promise<void> {
-    this.stopWatching();
-    await Promise.all(this.clients.map(end));
+    await Promise.all(this.sessions.map((session) => session.close()));
   }
 
-  private take(): Promise<Client> {
-    const client = this.idle.pop();
-    return client ? Promise.resolve(client) : new Promise((resolve) => this.waiting.push(resolve));
+  private async use<T>(subject: string | undefined, run: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.take();
+    let failure: unknown;
+    try {
+      return await run(session);
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      // Throws the explained failure in place of the raw one.
+      await this.finish(session, subject, failure);
+    }
   }
 
-  private giveBack(client: Client): void {
+  /** Gives the statement's locks back and frees the connection. @throws CouldNotLook when the statement had failed */
+  private async finish(session: Session, subject: string | undefined, failure: unknown): Promise<void> {
+    try {
+      if (this.broken) throw this.broken;
+      if (failure !== undefined && isFatal(failure)) throw this.break(explain(this.target, failure, this.signal));
+      await session.query(`rollback to savepoint ${SAVEPOINT}`);
+      if (failure === undefined) return;
+      // Who is in the way may not be for this user to see; that must not hide what happened.
+      const blockers = await blockersOf(failure, (text) => session.query(text)).catch(() => undefined);
+      await session.query(`rollback to savepoint ${SAVEPOINT}`);
+      throw explain(this.target, failure, this.signal, subject, blockers);
+    } catch (error) {
+      if (error instanceof CouldNotLook) throw error;
+      throw this.break(explain(this.target, error, this.signal));
+    } finally {
+      this.giveBack(session);
+    }
+  }
+
+  private take(): Promise<Session> {
+    if (this.broken) return Promise.reject(this.broken);
+    const session = this.idle.pop();
+    return session
+      ? Promise.resolve(session)
+      : new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+
+  private giveBack(session: Session): void {
     const next = this.waiting.shift();
-    if (next) next(client);
-    else this.idle.push(client);
+    if (next) next.resolve(session);
+    else this.idle.push(session);
+  }
+
+  /** A lost connection is told once, not by every table that would have been read over it. */
+  private break(error: CouldNotLook): CouldNotLook {
+    this.broken ??= error;
+    for (const { reject } of this.waiting.splice(0)) reject(this.broken);
+    return this.broken;
   }
 }
 
-async function connect(target: DatabaseTarget, options: SnapshotOptions, clients: Client[]): Promise<Client> {
-  const client = new Client({
-    ...target.config,
-    application_name: "api7-migration checks",
-    connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: options.statementTimeoutMs + NETWORK_GRACE_MS,
-    keepAlive: true,
-  });
-  // A server that dies between two queries tells it by an event; the next query reports it.
-  client.on("error", () => undefined);
-  clients.push(client);
-  await client.connect();
-  const settings = { ...PINNED, statement_timeout: `${options.statementTimeoutMs}ms` };
-  await client.query(
-    Object.entries(settings)
-      .map(([name, value]) => `set ${name} = '${value}'`)
-      .join("; "),
-  );
-  await client.query("begin transaction isolation level repeatable read read only");
-  return client;
+async function openSession(target: DatabaseTarget, options: SnapshotOptions, sessions: Session[]): Promise<Session> {
+  const session = new Session(target, options);
+  sessions.push(session);
+  await session.open();
+  await session.query("begin transaction isolation level repeatable read read only");
+  return session;
 }
 
 /** Adds a connection that sees the same moment; false when the server has none left to give. */
 async function joinIn(
   target: DatabaseTarget,
   options: SnapshotOptions,
-  clients: Client[],
+  sessions: Session[],
   snapshotId: string,
 ): Promise<boolean> {
   try {
-    const client = await connect(target, options, clients);
-    // The id is PostgreSQL's own (hexadecimal digits and dashes); it cannot be a parameter.
-    await client.query(`set transaction snapshot '${snapshotId.replaceAll(/[^0-9A-Fa-f-]/g, "")}'`);
-    await client.query(`savepoint ${SAVEPOINT}`);
+    const session = await openSession(target, options, sessions);
+    // It cannot be a parameter.
+    await session.query(`set transaction snapshot ${escapeLiteral(snapshotId)}`);
+    await session.query(`savepoint ${SAVEPOINT}`);
     return true;
   } catch (error) {
-    const refused = clients.pop();
-    if (refused) destroy(refused);
-    // too_many_connections: one connection does the work as well, only slower.
-    if (codeOf(error) === "53300") return false;
+    await sessions.pop()?.close();
+    // One connection does the work as well, only slower.
+    if (isOutOfConnections(error)) return false;
     throw error;
   }
-}
-
-async function end(client: Client): Promise<void> {
-  const closed = client.end().catch(() => undefined);
-  const late = setTimeout(() => destroy(client), 1_000);
-  await closed;
-  clearTimeout(late);
-}
-
-function destroy(client: Client): void {
-  // `end` alone waits for the server; a dead one would never answer.
-  const { connection } = client as unknown as { readonly connection: { readonly stream: { destroy(): void } } };
-  connection.stream.destroy();
-}
-
-const GIVE_CA = "name the server's CA by sslrootcert in the connection string, or by PGSSLROOTCERT";
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: GIVE_CA,
-  SELF_SIGNED_CERT_IN_CHAIN: GIVE_CA,
-  DEPTH_ZERO_SELF_SIGNED_CERT: GIVE_CA,
-  "28P01": "correct the password in the secret setting",
-  "28000": "let this user log in from here (pg_hba.conf, or the security group and `rds.force_ssl` on RDS)",
-  "3D000": "correct the name of the database",
-  "42501": "grant the user reading of everything: GRANT pg_read_all_data TO <user>",
-  "53300": "free some connections of this server, or raise max_connections",
-  "55P03": "wait until the change of the schema that holds the lock is done, then run again",
-  "57014": "run again at a quieter time; the server ended the query at its time limit",
-  "57P01": "wait until the server is up again, then run again",
-  "57P03": "wait until the server is up, then run again",
-};
-
-function couldNotLook(target: DatabaseTarget, error: unknown, signal?: AbortSignal, subject?: string): CouldNotLook {
-  if (error instanceof CouldNotLook) return error;
-  const code = codeOf(error);
-  const seen = signal?.aborted === true ? "no answer within the check's time limit" : textOf(error);
-  return new CouldNotLook(
-    subject === undefined ? target.label : `${target.label}, ${subject}`,
-    code === undefined ? seen : `${seen} (${code})`,
-    REMEDIES[code ?? ""] ?? "check that the server is up and that this host can reach it, then run again",
-    { cause: error },
-  );
-}
-
-function codeOf(error: unknown): string | undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : undefined;
 }

@@ -2,13 +2,12 @@ import { type MigrationScope } from "../../migration/gateRequest";
 import { sha256 } from "../../migration/record";
 import { type DatabaseTarget } from "../clients/databaseTarget";
 import { Snapshot } from "../clients/postgres";
-import { Report, type CheckResult } from "../result";
-import { readTables, type Table } from "./catalog";
-import { findDifferingRows, type DifferingRows } from "./differingRows";
-import { bySize, fingerprintTable, rowSource, type RowSource, type TableState } from "./fingerprint";
-import { compareSchemaObjects, readSchemaObjects, type ObjectDifference } from "./schemaObjects";
-import { readSequences, sequencesBehind } from "./sequences";
-import { isKeyValueTable, KINE_REASON, volatileTable, type Volatility } from "./volatile";
+import { CouldNotLook, Report, type CheckResult } from "../result";
+import { readTables, readUncopied } from "./catalog";
+import { compareSchemas, compareSequences, noteServerSettings, passingTables } from "./compareSchemas";
+import { compareTables, type TablePair } from "./compareTables";
+import { type Progress, ProgressMeter } from "./progress";
+import { unmatched, type Volatility } from "./volatile";
 
 /**
  * Whether database B is A's copy: every row of every table, every sequence, every schema object.
@@ -24,6 +23,8 @@ export interface CompareOptions {
   /** How many keys of differing rows are named per table. */
   readonly keysShown: number;
   readonly signal: AbortSignal;
+  /** Told whenever something was read. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** What the record and the summary keep of a comparison. */
@@ -37,11 +38,12 @@ export interface CompareSummary {
   readonly digest: string;
 }
 
-interface TablePair {
-  readonly table: Table;
-  readonly source: RowSource;
-  readonly a: TableState;
-  readonly b: TableState;
+/** What a comparison gives. */
+export interface Comparison {
+  readonly result: CheckResult;
+  readonly summary: CompareSummary;
+  /** Tables and columns that were left out, each with the reason. */
+  readonly notCompared: readonly Volatility[];
 }
 
 /** What could not be read is a finding of the kind `unknown` in the result, and `equal` is false then. */
@@ -49,17 +51,17 @@ export async function compareDatabases(
   a: DatabaseTarget,
   b: DatabaseTarget,
   options: CompareOptions,
-): Promise<{ readonly result: CheckResult; readonly summary: CompareSummary }> {
+): Promise<Comparison> {
   const report = new Report(options.check);
   const [snapshotA, snapshotB] = await Promise.all(
     [a, b].map((target) => report.look(() => Snapshot.open(target, options))),
   );
   try {
-    const pairs =
+    const compared =
       snapshotA && snapshotB
         ? await report.look(() => compareSnapshots(report, snapshotA, snapshotB, options))
         : undefined;
-    return summarize(report, pairs ?? []);
+    return summarize(report, compared?.pairs ?? [], compared?.notCompared ?? []);
   } finally {
     await Promise.all([snapshotA?.close(), snapshotB?.close()]);
   }
@@ -70,18 +72,55 @@ async function compareSnapshots(
   a: Snapshot,
   b: Snapshot,
   options: CompareOptions,
-): Promise<readonly TablePair[]> {
-  const [tablesA, tablesB] = await Promise.all([readTables(a), readTables(b)]);
-  const passing = passingTables([...tablesA, ...tablesB], options.volatile);
-  await report.look(() => compareSchemas(report, a, b, passing));
-  await report.look(() => compareSequences(report, a, b, passing));
-  return compareTables(report, a, b, tablesA, tablesB, options);
+): Promise<{ readonly pairs: readonly TablePair[]; readonly notCompared: readonly Volatility[] }> {
+  noteWidth(report, a, b, options);
+  const look = lookingOnce(report);
+  const meter = new ProgressMeter(options.onProgress ?? (() => undefined));
+  const [tablesA, tablesB, uncopied] = await Promise.all([readTables(a), readTables(b), readUncopied(a)]);
+  const all = [...tablesA, ...tablesB];
+  const passing = passingTables(all, options.volatile);
+  await look(() => compareSchemas(report, a, b, passing));
+  await look(() => compareSequences(report, a, b, passing));
+  await look(() => noteServerSettings(report, a, b));
+  const { pairs, notCompared } = await compareTables({ report, look, meter, a, b, options }, tablesA, tablesB);
+  if (tablesA.length + tablesB.length === 0) report.note("0 tables: both databases are empty");
+  for (const { table, columns } of unmatched(all, options.volatile)) {
+    report.note(
+      `volatile: there is no ${columns ? `column ${columns.join(", ")} in ` : ""}table ${table}; correct the name`,
+    );
+  }
+  return { pairs, notCompared: [...notCompared, ...uncopied] };
 }
 
-function summarize(
-  report: Report,
-  pairs: readonly TablePair[],
-): { readonly result: CheckResult; readonly summary: CompareSummary } {
+function noteWidth(report: Report, a: Snapshot, b: Snapshot, { connections }: CompareOptions): void {
+  for (const [side, { width }] of [
+    ["A", a],
+    ["B", b],
+  ] as const) {
+    if (connections !== undefined && width < connections) {
+      report.note(`database ${side} gave ${width} of ${connections} connections: it takes longer`);
+    }
+  }
+  report.addEvidence({ connections: { a: a.width, b: b.width } });
+}
+
+/** What ends every further look, a lost connection, is told once. */
+function lookingOnce(report: Report): <T>(looking: () => Promise<T>) => Promise<T | undefined> {
+  const told = new Set<CouldNotLook>();
+  return async (looking) => {
+    try {
+      return await looking();
+    } catch (error) {
+      if (error instanceof CouldNotLook && told.has(error)) return undefined;
+      if (error instanceof CouldNotLook) told.add(error);
+      return report.look(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+function summarize(report: Report, pairs: readonly TablePair[], notCompared: readonly Volatility[]): Comparison {
   const tables = pairs.map(({ table, a, b }) => ({
     table: table.id,
     rowsA: Number(a.rows),
@@ -90,7 +129,10 @@ function summarize(
     digestB: b.digest,
   }));
   tables.sort((x, y) => (x.table < y.table ? -1 : 1));
-  report.addEvidence({ tables });
+  for (const { table, columns, reason } of notCompared) {
+    report.note(`not compared: ${table}${columns ? ` columns ${columns.join(", ")}` : ""} (${reason})`);
+  }
+  report.addEvidence({ tables, notCompared });
   const result = report.result();
   const summary = {
     tables: tables.length,
@@ -98,147 +140,5 @@ function summarize(
     equal: result.verdict === "holds",
     digest: sha256(tables.map((table) => `${table.table} ${table.digestA}`).join("\n")),
   };
-  return { result, summary };
-}
-
-/**
- * Tables whose rows come and go: `schema.table` -> why. Partitioned ones are among them, and the key-value table, whose
- * revisions go on without any change of its content.
- */
-function passingTables(
-  tables: readonly Table[],
-  declared: MigrationScope["volatile"],
-): ReadonlyMap<string, { readonly table: Table; readonly reason: string }> {
-  return new Map(
-    tables.flatMap((table) => {
-      const volatility = volatileTable(table, declared);
-      const reason = volatility?.reason ?? (isKeyValueTable(table) ? KINE_REASON : undefined);
-      return reason === undefined ? [] : [[table.id, { table, reason }] as const];
-    }),
-  );
-}
-
-type Passing = ReturnType<typeof passingTables>;
-
-async function compareSchemas(report: Report, a: Snapshot, b: Snapshot, passing: Passing): Promise<void> {
-  const [objectsA, objectsB] = await Promise.all([readSchemaObjects(a), readSchemaObjects(b)]);
-  report.addEvidence({ schemaObjects: objectsA.length });
-  for (const difference of compareSchemaObjects(objectsA, objectsB)) {
-    // Partitions of runtime tables are made and dropped by date.
-    if (difference.table !== null && passing.get(difference.table)?.table.partition === true) {
-      report.note(
-        `${difference.kind} ${difference.name} differs: a partition of runtime data, made and dropped by date`,
-      );
-      continue;
-    }
-    report.finding({
-      subject: `${difference.kind} ${difference.name}`,
-      seen: difference.b === null ? "missing in B" : difference.a === null ? "only in B" : `B: ${clip(difference.b)}`,
-      expected: difference.a === null ? "nothing, as in A" : `A: ${clip(difference.a)}`,
-      remedy: schemaRemedy(difference),
-    });
-  }
-}
-
-function schemaRemedy(difference: ObjectDifference): string {
-  if (difference.kind === "server") return "make B with the major version of A, and copy again";
-  if (difference.kind === "extension")
-    return "give B the extension in A's version (ALTER EXTENSION ... UPDATE TO), or copy again";
-  if (difference.kind === "database" || difference.kind === "database setting") {
-    return "create database B with A's encoding, collation and settings, and copy again";
-  }
-  return "find who changed the schema since the copy, then copy again: pulumi config set --path databaseB.copy <one more>";
-}
-
-async function compareSequences(report: Report, a: Snapshot, b: Snapshot, passing: Passing): Promise<void> {
-  const [sequencesA, sequencesB] = await Promise.all([readSequences(a), readSequences(b)]);
-  report.addEvidence({ sequences: sequencesA.length });
-  for (const behind of sequencesBehind(sequencesA, sequencesB)) {
-    const seen = `B is at ${behind.b ?? "no value yet"}, A at ${behind.a ?? "no value yet"}`;
-    if (behind.tables.length > 0 && behind.tables.every((table) => passing.has(table))) {
-      report.note(`sequence ${behind.name}: ${seen}; A went on with runtime data only (${behind.tables.join(", ")})`);
-      continue;
-    }
-    report.finding({
-      subject: `sequence ${behind.name}`,
-      seen,
-      expected: "B not behind A: its next values would be keys that exist already",
-      remedy: `find what wrote to A since the copy, then copy again: pulumi config set --path databaseB.copy <one more>`,
-    });
-  }
-}
-
-async function compareTables(
-  report: Report,
-  a: Snapshot,
-  b: Snapshot,
-  tablesA: readonly Table[],
-  tablesB: readonly Table[],
-  options: CompareOptions,
-): Promise<readonly TablePair[]> {
-  const inB = new Map(tablesB.map((table) => [table.id, table]));
-  const notCompared: Volatility[] = [];
-  // A table of one side only is a difference of the schema, found there.
-  const both = bySize(tablesA).filter((table) => !table.partitioned && inB.get(table.id)?.partitioned === false);
-  const pairs = await Promise.all(
-    both.map(async (table) => {
-      const plan = rowSource(table, options.volatile);
-      const left = "source" in plan ? plan.source.notCompared : plan.notCompared;
-      if (left) notCompared.push(left);
-      if (!("source" in plan)) return [];
-      const pair = await report.look(() => comparePair(a, b, table, inB.get(table.id), plan.source, options));
-      if (!pair) return [];
-      if (pair.difference) report.finding(rowFinding(pair, pair.difference));
-      return [pair];
-    }),
-  );
-  for (const { table, columns, reason } of notCompared) {
-    report.note(`not compared: ${table}${columns ? ` columns ${columns.join(", ")}` : ""} (${reason})`);
-  }
-  report.addEvidence({ notCompared });
-  return pairs.flat();
-}
-
-type Difference = DifferingRows | "columns";
-
-async function comparePair(
-  a: Snapshot,
-  b: Snapshot,
-  table: Table,
-  tableB: Table | undefined,
-  source: RowSource,
-  options: CompareOptions,
-): Promise<TablePair & { readonly difference?: Difference }> {
-  const planB = tableB && rowSource(tableB, options.volatile);
-  const sourceB = planB && "source" in planB ? planB.source : source;
-  const [stateA, stateB] = await Promise.all([
-    fingerprintTable(a, table, source),
-    fingerprintTable(b, tableB ?? table, sourceB),
-  ]);
-  const pair = { table, source, a: stateA, b: stateB };
-  if (stateA.digest === stateB.digest) return pair;
-  const sameColumns = JSON.stringify(source.columns) === JSON.stringify(sourceB.columns);
-  // Rows of different columns cannot be told apart one by one; the columns themselves are findings of the schema.
-  if (!sameColumns) return { ...pair, difference: "columns" };
-  return { ...pair, difference: await findDifferingRows(a, b, source, options.keysShown) };
-}
-
-function rowFinding(pair: TablePair, difference: Difference): Parameters<Report["finding"]>[0] {
-  const { table, a, b } = pair;
-  const counts = `${b.rows} rows in B, ${a.rows} in A`;
-  const remedy =
-    "find what wrote to A or B since the copy; then copy again (pulumi config set --path databaseB.copy <one more>), or, when the " +
-    `table is runtime data, add ${table.id} to the setting \`volatile\` with the reason`;
-  const expected = `every row of ${table.id} as in A`;
-  if (difference === "columns")
-    return { subject: `table ${table.id}`, seen: `${counts}; its columns differ`, expected, remedy };
-  const { changed, onlyInA, onlyInB, keys, complete } = difference;
-  const total = `${complete ? "" : "at least "}${changed} changed, ${onlyInA} only in A, ${onlyInB} only in B`;
-  const shown = keys.length === 0 ? "" : `; ${keys.length} of them: ${keys.join(", ")}`;
-  return { subject: `table ${table.id}`, seen: `${counts}: ${total}${shown}`, expected, remedy };
-}
-
-function clip(text: string): string {
-  const line = text.replaceAll(/\s+/g, " ");
-  return line.length <= 300 ? line : `${line.slice(0, 300)}…`;
+  return { result, summary, notCompared };
 }

@@ -20,7 +20,7 @@ const IP_COLUMN = /^(ip|ip_?addr(ess)?|host_?ip|pod_?ip)$/;
 
 /** @throws CouldNotLook when no such table is found, or it cannot be read */
 export async function readHeartbeats(snapshot: Snapshot): Promise<readonly Heartbeat[]> {
-  const tables = (await readTables(snapshot)).filter((table) => !table.partitioned);
+  const tables = (await readTables(snapshot)).filter((table) => !table.partitioned && !table.materializedView);
   const queries = tables.flatMap((table) => {
     const query = heartbeatQuery(table);
     return query === undefined ? [] : [{ table, query }];

@@ -1,5 +1,5 @@
 import { type Snapshot } from "../clients/postgres";
-import { USER_SCHEMAS } from "./catalog";
+import { FIRST_USER_OID, USER_SCHEMAS } from "./catalog";
 
 /**
  * Everything of a database beside its rows, each object as a kind, a name and a definition in PostgreSQL's own words:
@@ -24,8 +24,8 @@ export interface ObjectDifference {
   readonly b: string | null;
 }
 
-/** Not a member of an extension. */
-function own(catalog: string, oid: string): string {
+/** SQL: the object is not a member of an extension. */
+export function own(catalog: string, oid: string): string {
   return `not exists (select from pg_depend e where e.classid = '${catalog}'::regclass and e.objid = ${oid} and e.deptype = 'e')`;
 }
 
@@ -33,7 +33,10 @@ const TABLE = "format('%I.%I', n.nspname, c.relname)";
 const CLASS = `pg_class c join pg_namespace n on n.oid = c.relnamespace`;
 const OWN_CLASS = `${USER_SCHEMAS} and c.relpersistence <> 't' and ${own("pg_class", "c.oid")}`;
 
-/** Each yields kind, name, definition, table. */
+/**
+ * Each yields kind, name, definition, table. Left out is what only says how rows are stored: tablespaces, the index that
+ * a table was clustered by, statistics.
+ */
 const QUERIES: readonly string[] = [
   `select 'extension', extname::text, extversion || ' in schema ' || n.nspname, null::text
    from pg_extension join pg_namespace n on n.oid = extnamespace`,
@@ -42,6 +45,7 @@ const QUERIES: readonly string[] = [
      concat_ws(', ', case c.relpersistence when 'u' then 'unlogged' end,
        case when c.relkind = 'p' then 'partitioned by ' || pg_get_partkeydef(c.oid) end,
        case when c.relispartition then 'partition ' || pg_get_expr(c.relpartbound, c.oid) end,
+       'with ' || nullif(array(select o from unnest(c.reloptions) o order by 1)::text, '{}'),
        case when c.relrowsecurity then 'row security' end, case when c.relforcerowsecurity then 'forced row security' end,
        nullif('replica identity ' || c.relreplident::text, 'replica identity d'),
        case when c.relkind = 'm' and not c.relispopulated then 'not populated' end,
@@ -63,7 +67,7 @@ const QUERIES: readonly string[] = [
    from pg_constraint k left join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = k.connamespace
    where ${USER_SCHEMAS} and (c.oid is null or ${own("pg_class", "c.oid")}) and ${own("pg_type", "k.contypid")}`,
   `select 'index', format('%I.%I', n.nspname, ic.relname),
-     pg_get_indexdef(i.indexrelid) || case when i.indisvalid then '' else ' (invalid)' end || case when i.indisclustered then ' (clustered)' else '' end, ${TABLE}
+     pg_get_indexdef(i.indexrelid) || case when i.indisvalid then '' else ' (invalid)' end, ${TABLE}
    from pg_index i join ${CLASS} on c.oid = i.indrelid join pg_class ic on ic.oid = i.indexrelid where ${OWN_CLASS}`,
   `select 'trigger', format('%s.%I', ${TABLE}, g.tgname), pg_get_triggerdef(g.oid) || ' enabled ' || g.tgenabled::text, ${TABLE}
    from pg_trigger g join ${CLASS} on c.oid = g.tgrelid where not g.tgisinternal and ${OWN_CLASS}`,
@@ -95,15 +99,47 @@ const QUERIES: readonly string[] = [
    where ${USER_SCHEMAS} and (t.typtype in ('e', 'd', 'r') or (t.typtype = 'c' and c.relkind = 'c')) and ${own("pg_type", "t.oid")}`,
   `select 'event trigger', evtname::text, concat_ws(' ', evtevent, evtfoid::regprocedure, evtenabled, evttags::text), null
    from pg_event_trigger where ${own("pg_event_trigger", "pg_event_trigger.oid")}`,
-  `select 'large objects', 'large objects', count(*)::text || ' objects', null from pg_largeobject_metadata`,
+  `select 'collation', format('%I.%I', n.nspname, o.collname), concat_ws(' ', o.collprovider, o.collisdeterministic, o.collcollate, o.collctype, to_jsonb(o) ->> 'colliculocale'), null
+   from pg_collation o join pg_namespace n on n.oid = o.collnamespace where ${USER_SCHEMAS} and ${own("pg_collation", "o.oid")}`,
+  `select 'operator', o.oid::regoperator::text, concat_ws(' ', o.oprcode::regprocedure, o.oprcom::regoperator, o.oprnegate::regoperator), null
+   from pg_operator o join pg_namespace n on n.oid = o.oprnamespace where ${USER_SCHEMAS} and ${own("pg_operator", "o.oid")}`,
+  `select 'cast', format('%s as %s', format_type(k.castsource, null), format_type(k.casttarget, null)), concat_ws(' ', k.castfunc::regprocedure, k.castcontext, k.castmethod), null
+   from pg_cast k where k.oid >= ${FIRST_USER_OID} and ${own("pg_cast", "k.oid")}`,
+  `select 'text search configuration', format('%I.%I', n.nspname, g.cfgname), g.cfgparser::text, null
+   from pg_ts_config g join pg_namespace n on n.oid = g.cfgnamespace where ${USER_SCHEMAS} and ${own("pg_ts_config", "g.oid")}`,
+  `select 'extended statistics', format('%I.%I', n.nspname, s.stxname), pg_get_statisticsobjdef(s.oid), ${TABLE}
+   from pg_statistic_ext s join ${CLASS} on c.oid = s.stxrelid where ${OWN_CLASS}`,
+  `select 'publication', p.pubname::text, concat_ws(' ', p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate,
+     array(select format('%I.%I', t.schemaname, t.tablename) from pg_publication_tables t where t.pubname = p.pubname order by 1)::text), null
+   from pg_publication p where ${own("pg_publication", "p.oid")}`,
+  // Options of a foreign server and of its users may hold passwords: only their names are looked at.
+  `select 'foreign server', s.srvname::text, concat_ws(' ', w.fdwname, s.srvtype, s.srvversion,
+     array(select split_part(o, '=', 1) from unnest(s.srvoptions) o order by 1)::text), null
+   from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw where ${own("pg_foreign_server", "s.oid")}`,
+  `select 'comment', format('%s %s', d.classoid::regclass, coalesce(${commented()}, d.objoid::text)), md5(d.description), null
+   from pg_description d where d.objoid >= ${FIRST_USER_OID} and d.classoid in ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_namespace'::regclass)
+     and not exists (select from pg_depend e where e.classid = d.classoid and e.objid = d.objoid and e.deptype = 'e')
+     and ${commented()} is not null`,
   `select 'database', 'database', concat_ws(', ', 'encoding ' || pg_encoding_to_char(encoding), 'collation ' || datcollate, 'character type ' || datctype,
      'locale provider ' || (to_jsonb(d) ->> 'datlocprovider'), 'ICU locale ' || coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale')), null
    from pg_database d where datname = current_database()`,
-  // Settings of the database itself travel with a snapshot, but not with a dump (facts/api7.md 4.1: compare search_path and time zone).
-  `select 'database setting', split_part(setting, '=', 1), setting, null
-   from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase, unnest(s.setconfig) setting
-   where s.setrole = 0 and d.datname = current_database()`,
+  // An index on text that was built with another version of the collation may miss rows.
+  `select 'collation version', 'database', 'built with ' || datcollversion || ', the server has ' || pg_database_collation_actual_version(oid), null
+   from pg_database where datname = current_database() and datcollversion <> pg_database_collation_actual_version(oid)`,
 ];
+
+/** SQL of the name of the object that a comment `d` is about; null when it is not the user's own. */
+function commented(): string {
+  return `(case d.classoid
+    when 'pg_class'::regclass then (select format('%I.%I', n.nspname, c.relname)
+        || coalesce((select format('.%I', a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum = d.objsubid and d.objsubid > 0), '')
+      from ${CLASS} where c.oid = d.objoid and ${OWN_CLASS})
+    when 'pg_proc'::regclass then (select format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))
+      from pg_proc p join pg_namespace n on n.oid = p.pronamespace where p.oid = d.objoid and ${USER_SCHEMAS})
+    when 'pg_type'::regclass then (select format('%I.%I', n.nspname, t.typname)
+      from pg_type t join pg_namespace n on n.oid = t.typnamespace where t.oid = d.objoid and ${USER_SCHEMAS})
+    else (select nspname::text from pg_namespace n where n.oid = d.objoid and ${USER_SCHEMAS}) end)`;
+}
 
 /** Every schema object of the database, and the server's major version. @throws CouldNotLook */
 export async function readSchemaObjects(snapshot: Snapshot): Promise<readonly SchemaObject[]> {

@@ -39,6 +39,10 @@ const TABLES: readonly TableRule[] = [
 /** A column whose presence makes the whole table runtime data. */
 export const HEARTBEAT_COLUMN = /^last_heartbeat(_|$)|^heartbeat_(at|time)$/;
 
+/** What an instance reports with its heartbeat beside the time of it (facts/api7.md 4.4: status, version, cores). */
+const INSTANCE_STATE =
+  /^(status|state|version|cores?|cpus?|memory|(running_)?config(uration)?_(id|version|hash)|updated_at|last_.*|.*_reachable)$/;
+
 /** Single columns of otherwise compared tables. */
 const COLUMNS: readonly TableRule[] = [
   { name: /^last_(used|access(ed)?|seen|active|activity)(_(at|time|ip))?$/, reason: "moves when it is used" },
@@ -76,12 +80,55 @@ export function isKeyValueTable(table: Table): boolean {
 export function volatileTable(table: Table, declared: MigrationScope["volatile"]): Volatility | undefined {
   const own = declared.find((entry) => entry.columns === undefined && names(entry.table, table));
   if (own) return { table: table.id, reason: own.reason };
+  const heartbeat = heartbeatOf(table);
+  if (heartbeat !== undefined) return { table: table.id, reason: instances(heartbeat) };
+  // Whoever declares single columns of a table wants the others compared.
+  if (declared.some((entry) => names(entry.table, table))) return undefined;
   const root = table.rootName.toLowerCase();
   const rule = TABLES.find((candidate) => candidate.name.test(root));
-  if (rule) return { table: table.id, reason: rule.reason };
-  const heartbeat = table.columns.find((column) => HEARTBEAT_COLUMN.test(column.name.toLowerCase()));
-  if (heartbeat) return { table: table.id, reason: `gateway instances: ${heartbeat.name} moves every 10 s` };
-  return undefined;
+  return rule && { table: table.id, reason: rule.reason };
+}
+
+/**
+ * Tables of gateway instances, as two databases of which one goes on can be compared: gateways come and go, so rows on
+ * one side only are no difference, and `columns` are what an instance's heartbeat moves. Whatever else differs in a row
+ * that both sides have is a difference. Undefined for every other table.
+ */
+export function comesAndGoes(table: Table, declared: MigrationScope["volatile"]): Volatility | undefined {
+  if (declared.some((entry) => entry.columns === undefined && names(entry.table, table))) return undefined;
+  const heartbeat = heartbeatOf(table);
+  if (heartbeat === undefined) return undefined;
+  const moving = table.columns.map(({ name }) => name).filter((name) => INSTANCE_STATE.test(name.toLowerCase()));
+  const left = volatileColumns(table, declared);
+  return {
+    table: table.id,
+    columns: [...new Set([heartbeat, ...moving, ...(left?.columns ?? [])])],
+    reason: [`${instances(heartbeat)}; rows of gateways that only one side has are not compared`, left?.reason ?? ""]
+      .filter((reason) => reason !== "")
+      .join("; "),
+  };
+}
+
+function heartbeatOf(table: Table): string | undefined {
+  return table.columns.find(({ name }) => HEARTBEAT_COLUMN.test(name.toLowerCase()))?.name;
+}
+
+function instances(heartbeat: string): string {
+  return `gateway instances: ${heartbeat} moves every 10 s, and the instance's state with it`;
+}
+
+/** Entries of the settings' list that no table, or no column of their table, answers to: most likely mistyped. */
+export function unmatched(
+  tables: readonly Table[],
+  declared: MigrationScope["volatile"],
+): readonly { readonly table: string; readonly columns?: readonly string[] | undefined }[] {
+  return declared.flatMap((entry) => {
+    const meant = tables.filter((table) => names(entry.table, table));
+    if (meant.length === 0) return [{ table: entry.table }];
+    const known = new Set(meant.flatMap((table) => table.columns.map(({ name }) => name)));
+    const columns = entry.columns?.filter((name) => !known.has(name)) ?? [];
+    return columns.length === 0 ? [] : [{ table: entry.table, columns }];
+  });
 }
 
 /** Columns of a compared table that are left out, with the reasons. */

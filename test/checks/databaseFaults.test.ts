@@ -131,6 +131,7 @@ describe("check: databases, with faults", () => {
     assert.equal(result.verdict, "fails");
     assert.deepEqual(result.findings.map(({ subject, unknown }) => [subject, unknown ?? false]).sort(), [
       ["database B, table public.secret", true],
+      ["grant on table public.route to reader", false],
       ["table public.route", false],
     ]);
     assert.match(result.findings.find(({ unknown }) => unknown)?.remedy ?? "", /GRANT pg_read_all_data/);
@@ -168,7 +169,10 @@ describe("check: databases, with faults", () => {
       const result = await comparing;
       assert.equal(result.verdict, "unknown");
       // Both databases are on this server; which query it dies in depends on how far the comparison has come.
-      assert.ok(result.findings.some(({ subject }) => subject.startsWith("database A")));
+      assert.ok(
+        result.findings.some(({ subject }) => subject.startsWith("database A")),
+        JSON.stringify(result.findings),
+      );
     } finally {
       await server.server.start();
     }
@@ -203,7 +207,7 @@ describe("check: databases, with faults", () => {
   it("sees one moment through all its connections, and leaves none behind", async () => {
     const { signal } = new AbortController();
     const snapshot = await Snapshot.open(server.target("a"), { statementTimeoutMs: 5_000, signal });
-    assert.equal(snapshot.width, 3);
+    assert.equal(snapshot.width, 2);
     await server.run("a", "delete from route where id > 50");
     const counts = await Promise.all(
       Array.from({ length: 9 }, () => snapshot.query<{ n: string }>("select count(*) as n from public.route")),

@@ -73,9 +73,9 @@ describe("check: databases", () => {
     assert.deepEqual(result.findings, []);
     assert.equal(result.verdict, "holds");
     assert.equal(summary.equal, true);
-    // odd, route, limits, secret, User Log, tag, two partitions, empty, token, kine by key.
-    assert.equal(summary.tables, 11);
-    assert.equal(summary.rows, 1 + 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1);
+    // odd, route, limits, secret, User Log, tag, two partitions, empty, token, kine by key, gateway_instance.
+    assert.equal(summary.tables, 12);
+    assert.equal(summary.rows, 1 + 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1 + 1);
     assert.match(summary.digest, /^[0-9a-f]{64}$/);
     const notes = result.notes.join("\n");
     for (const table of ["gateway_instance", "audit_log", "token columns last_used_at", "kine"]) {
