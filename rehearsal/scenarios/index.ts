@@ -1,5 +1,6 @@
 import { abandoned } from "./abandoned";
 import { deadClusterB } from "./deadClusterB";
+import { emergencyChange } from "./emergencyChange";
 import { migration } from "./migration";
 import { migrationDump } from "./migrationDump";
 import { pilot } from "./pilot";
@@ -12,6 +13,7 @@ export const SCENARIOS: readonly Scenario[] = [
   migration,
   migrationDump,
   refusals,
+  emergencyChange,
   deadClusterB,
   abandoned,
   plainCli,
