@@ -58,10 +58,8 @@ export function certificatesIn(text: string, where: string): readonly FoundCerti
   });
 }
 
-/** One line; a certificate may have none. */
-export function subjectOf(certificate: X509Certificate): string {
-  // Undefined for an empty name, whatever the type says.
-  const { subject }: { readonly subject?: string } = certificate;
+/** On one line. An empty name is undefined, whatever Node's types say. */
+export function subjectOf({ subject }: { readonly subject?: string | undefined }): string {
   return subject?.replaceAll("\n", ", ") ?? "(no subject)";
 }
 

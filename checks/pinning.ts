@@ -1,37 +1,42 @@
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { type DataPlaneScope } from "../migration/gateRequest";
+import { type Inspection, NO_INSPECTION } from "../migration/inspection";
 import { shapeOf } from "../migration/stages";
 import { getConfigMap, getDeployment, podsOf, type Deployment, type Pod } from "./clients/objects";
 import { type KubernetesApi } from "./clients/kubernetes";
-import { Snapshot } from "./clients/postgres";
 import { type CheckContext, type GateCheck } from "./context";
-import { readHeartbeats, type Heartbeat } from "./database/instances";
 import { CouldNotLook, Report, textOf, type CheckResult } from "./result";
 import { overridesOf } from "./pinningEnvironment";
+import { alive, checkListedByB, checkNotListedByA, type GatewayPod } from "./pinningInstances";
+import { checkClosedToB } from "./pinningNetwork";
 
 const CHECK = "pinned";
-const STATEMENT_MS = 10_000;
 /** TLS port of the DP Manager, the one for data planes (facts/api7.md 1.2). */
 const DP_MANAGER_TLS_PORT = 7943;
 
 /**
  * Every data plane of B belongs to control plane B. After a restore both clusters have the same CA, so that mutual TLS
- * would let a gateway of B in at A (facts/api7.md 2.3): the proof has to be positive. It has four parts: what the
- * gateways are told, what could override it, whom control plane B lists, and whom database A lists.
+ * would let a gateway of B in at A (facts/api7.md 2.3): the proof has to be positive. It has five parts: what the
+ * gateways are told, what could override it, whom control plane B lists, whom database A lists, and that A's DP Manager
+ * does not let B in (pinningNetwork.ts).
  */
 export const pinned: GateCheck = {
   name: CHECK,
   limitSeconds: 25,
   appliesTo: ({ to }) => shapeOf(to).weightB > 0,
-  // After `decommission` database A belongs to its owners, who may have removed it.
-  run: (context) => checkPinning(context, { databaseA: context.move.from !== "decommission" }),
+  // After `decommission` A belongs to its owners, who may have removed it.
+  run: (context) =>
+    checkPinning(context, { clusterA: context.move.from !== "decommission", inspection: context.inspection }),
 };
 
-export async function checkPinning(
-  context: CheckContext,
-  options: { readonly databaseA: boolean },
-): Promise<CheckResult> {
+export interface PinningOptions {
+  /** Whether A is still there to be looked at: its database, and its DP Manager from B. */
+  readonly clusterA: boolean;
+  readonly inspection?: Inspection | undefined;
+}
+
+export async function checkPinning(context: CheckContext, options: PinningOptions): Promise<CheckResult> {
   const report = new Report(CHECK);
   const pods = await report.look(async () => {
     const api = await context.systems.cluster("B");
@@ -42,7 +47,7 @@ export async function checkPinning(
     return lists.flatMap((list) => list ?? []);
   });
   if (!pods) return report.result();
-  report.addEvidence({ pods: pods.map(({ pod }) => pod.metadata.name) });
+  report.addEvidence({ pods: alive(pods).map(({ pod }) => pod.metadata.name) });
   await Promise.all([
     ...context.scope.clusterB.dataPlanes.map((scope) =>
       report.look(() =>
@@ -54,14 +59,14 @@ export async function checkPinning(
         ),
       ),
     ),
-    ...(options.databaseA ? [report.look(() => checkNotListedByA(report, context, pods))] : []),
+    ...(options.clusterA
+      ? [
+          report.look(() => checkNotListedByA(report, context, alive(pods))),
+          report.look(() => checkClosedToB(report, context, options.inspection ?? NO_INSPECTION)),
+        ]
+      : []),
   ]);
   return report.result();
-}
-
-interface GatewayPod {
-  readonly group: string;
-  readonly pod: Pod;
 }
 
 /** What the gateways of one group are told, and their pods. */
@@ -81,10 +86,10 @@ async function checkDataPlane(
     });
     return [];
   }
-  const pods = (await podsOf(api, deployment, context.signal)).filter(
-    (pod) => pod.metadata.deletionTimestamp === undefined,
-  );
+  const all = await podsOf(api, deployment, context.signal);
+  const pods = all.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   await report.look(() => checkAddress(report, context, api, deployment));
+  checkRendered(report, api, deployment, pods);
   // Pods may still run with a template from before: both are looked at.
   const specs = [
     { subject: `Deployment ${scope.deployment}`, spec: deployment.spec.template.spec },
@@ -105,7 +110,25 @@ async function checkDataPlane(
       }),
     ),
   );
-  return pods.map((pod) => ({ group: scope.group, pod }));
+  return all.map((pod) => ({ group: scope.group, pod }));
+}
+
+const CHECKSUM = "checksum/config";
+
+/** A pod reads its config file once: one that began with an earlier file is told something else than the ConfigMap says. */
+function checkRendered(report: Report, api: KubernetesApi, deployment: Deployment, pods: readonly Pod[]): void {
+  const wanted = deployment.spec.template.metadata?.annotations?.[CHECKSUM];
+  for (const { metadata } of pods) {
+    const running = metadata.annotations?.[CHECKSUM];
+    if (wanted === running) continue;
+    report.finding({
+      subject: `${api.label}, pod ${metadata.name}`,
+      seen: `it runs with the config file of ${CHECKSUM} ${(running ?? "none").slice(0, 16)}`,
+      expected: `that of the Deployment, ${(wanted ?? "none").slice(0, 16)}`,
+      remedy: `kubectl rollout status deployment ${deployment.metadata.name}; replace the pod when it stays`,
+      transient: true,
+    });
+  }
 }
 
 const GATEWAY_CONFIG = z.object({
@@ -188,91 +211,4 @@ function isAddress(address: string, host: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Control plane B lists every pod, with a fresh heartbeat. */
-async function checkListedByB(
-  report: Report,
-  context: CheckContext,
-  scope: DataPlaneScope,
-  pods: readonly GatewayPod[],
-): Promise<void> {
-  const controlPlane = await context.systems.controlPlaneB();
-  const group = await controlPlane.gatewayGroup(scope.group);
-  const { instances, serverTime } = await controlPlane.instances(group.id);
-  report.addEvidence({ [`instances of group ${scope.group} at B`]: instances, serverTime: serverTime.toISOString() });
-  for (const { pod } of pods) {
-    const { hostnames, ip } = identityOf(pod);
-    const listed = instances.filter(
-      (instance) => hostnames.includes(instance.hostname) || (ip !== undefined && instance.ip === ip),
-    );
-    const newest = listed
-      .map((instance) => instance.lastHeartbeat?.getTime() ?? Number.NEGATIVE_INFINITY)
-      .reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    const age = (serverTime.getTime() - newest) / 1000;
-    if (age <= context.scope.heartbeatSeconds) continue;
-    report.finding({
-      subject: `pod ${pod.metadata.name} of B`,
-      seen:
-        listed.length === 0
-          ? `control plane B does not list it among ${instances.length} instances of group ${scope.group}`
-          : Number.isFinite(age)
-            ? `its last heartbeat at control plane B is ${Math.round(age)} s old`
-            : "control plane B lists it without a heartbeat",
-      expected: `a heartbeat at control plane B not older than ${context.scope.heartbeatSeconds} s`,
-      remedy:
-        "look at etcd.host, the variables and the log of this pod: it belongs to another control plane, or to none",
-      transient: true,
-    });
-  }
-  if (pods.length === 0) {
-    report.finding({
-      subject: `gateways of B, group ${scope.group}`,
-      seen: "there is no pod",
-      expected: `${scope.replicas} pods that belong to control plane B`,
-      remedy: `kubectl get deployment ${scope.deployment}`,
-      transient: true,
-    });
-  }
-}
-
-/** Database A has no row of a pod of B: A's API may be closed, its tables are not. */
-async function checkNotListedByA(report: Report, context: CheckContext, pods: readonly GatewayPod[]): Promise<void> {
-  const heartbeats = await context.systems.withDatabaseA(async (target) => {
-    const snapshot = await Snapshot.open(target, {
-      connections: 1,
-      statementTimeoutMs: STATEMENT_MS,
-      signal: context.signal,
-    });
-    try {
-      return await readHeartbeats(snapshot);
-    } finally {
-      await snapshot.close();
-    }
-  });
-  report.addEvidence({ instancesOfA: heartbeats.length });
-  for (const { pod } of pods) {
-    const row = heartbeats.find((heartbeat) => isRowOf(heartbeat, pod));
-    if (!row) continue;
-    report.finding({
-      subject: `pod ${pod.metadata.name} of B`,
-      seen: `database A lists it in ${row.table}, with its last heartbeat at ${row.lastHeartbeat?.toISOString() ?? "an unknown time"}`,
-      expected: "no pod of B in database A: it would serve A's configuration, and its loss",
-      remedy: "correct etcd.host and the variables of B's gateways, and replace this pod; B may get no traffic before",
-    });
-  }
-}
-
-/** Names and address under which a pod's gateway reports: the pod's own, or its node's where it uses the host's network. */
-function identityOf(pod: Pod): { readonly hostnames: readonly string[]; readonly ip: string | undefined } {
-  const node = pod.spec.hostNetwork === true && pod.spec.nodeName !== undefined ? [pod.spec.nodeName] : [];
-  return { hostnames: [pod.metadata.name, ...node], ip: pod.status?.podIP };
-}
-
-/** By name; by address only where a row has no name and is younger than the pod, since clusters may share address ranges. */
-function isRowOf(row: Heartbeat, pod: Pod): boolean {
-  const { hostnames, ip } = identityOf(pod);
-  if (row.hostname !== undefined) return hostnames.includes(row.hostname);
-  const started = pod.status?.startTime === undefined ? 0 : Date.parse(pod.status.startTime);
-  return row.ip !== undefined && row.ip === ip && (row.lastHeartbeat?.getTime() ?? Number.POSITIVE_INFINITY) >= started;
 }

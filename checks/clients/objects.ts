@@ -33,7 +33,7 @@ const DEPLOYMENT = z.object({
   spec: z.object({
     replicas: z.number().default(1),
     selector: z.object({ matchLabels: LABELS.optional() }),
-    template: z.object({ spec: POD_SPEC }),
+    template: z.object({ metadata: z.object({ annotations: LABELS.optional() }).optional(), spec: POD_SPEC }),
   }),
   status: z
     .object({
@@ -47,7 +47,11 @@ const DEPLOYMENT = z.object({
 });
 
 const POD = z.object({
-  metadata: z.object({ name: z.string(), deletionTimestamp: z.string().optional() }),
+  metadata: z.object({
+    name: z.string(),
+    deletionTimestamp: z.string().optional(),
+    annotations: LABELS.optional(),
+  }),
   spec: POD_SPEC,
   status: z
     .object({

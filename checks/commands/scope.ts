@@ -8,7 +8,7 @@ import { type Outcome } from "../gateInput";
 import { checkHealth } from "../health";
 import { checkLiveWeights } from "../liveWeights";
 import { checkPinning } from "../pinning";
-import { BadInput, parseGateRequest, parseScope } from "../request";
+import { BadInput, parseGateRequest, parseInspection, parseScope } from "../request";
 import { type CheckResult } from "../result";
 import { runWithin, untilSettled, withSignal } from "../run";
 import { answer, secondsSince } from "./answer";
@@ -68,8 +68,12 @@ export async function healthCommand(options: ScopeOptions): Promise<Outcome> {
 
 /** `check -- pinning`: every data plane of B belongs to control plane B. */
 export async function pinningCommand(options: ScopeOptions): Promise<Outcome> {
-  const context = contextOf(parseScope(await readStdin()));
-  const result = await settled("pinning", options, context, (look) => checkPinning(look, { databaseA: true }));
+  const stdin = await readStdin();
+  const context = contextOf(parseScope(stdin));
+  const inspection = parseInspection(stdin);
+  const result = await settled("pinning", options, context, (look) =>
+    checkPinning(look, { clusterA: true, inspection }),
+  );
   return answer(result, { pinned: true, pods: result.evidence["pods"] }, options);
 }
 

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { Systems } from "../../checks/context";
 import { checkPinning } from "../../checks/pinning";
 import { type CheckResult } from "../../checks/result";
+import { NO_INSPECTION } from "../../migration/inspection";
 import { API_TOKEN, DP_MANAGER, gateways, healthyClusterB, instances, PODS } from "./support/clusterB";
 import { KubernetesFake, status } from "./support/kubernetesFake";
-import { configMap } from "./support/objects";
+import { configMap, deployment, pod } from "./support/objects";
 import { TestServer } from "./support/postgres";
 import { findingOn, SCOPE } from "./support/scope";
 
 const DP_MANAGER_A = "https://api7ee3-dp-manager.api7.cluster-a.example.com:7943";
+const DP_MANAGER_OF_A = "127.241.3.9";
 const INSTANCES = `
   create table gateway_instance (instance_id text primary key, hostname text, ip inet, last_heartbeat_time timestamptz);
   insert into gateway_instance values ('i1', 'gateway-a-1', '10.2.0.1', now()), ('i2', 'gateway-a-2', '10.1.0.2', now());
@@ -17,23 +20,31 @@ const INSTANCES = `
 describe("check: pinned", () => {
   let server: TestServer;
   let fake: KubernetesFake;
+  let a: KubernetesFake;
 
   before(async () => {
     server = await TestServer.start("127.241.3.1");
   });
   after(() => server.stop());
   beforeEach(async () => {
-    fake = await KubernetesFake.start("api7");
+    [fake, a] = await Promise.all([KubernetesFake.start("api7"), KubernetesFake.start("api7")]);
     healthyClusterB(fake);
+    const manager = { name: "api7ee3-dp-manager", app: "dp-manager", image: "api7/api7-ee-dp-manager:v3.9.18" };
+    a.add("apps/v1", "deployments", deployment({ ...manager, replicas: 1 }));
+    a.add("v1", "pods", pod({ ...manager, name: "api7ee3-dp-manager-1", ip: DP_MANAGER_OF_A }));
     await server.fresh(INSTANCES);
   });
-  afterEach(() => fake.stop());
+  afterEach(() => Promise.all([fake.stop(), a.stop()]));
 
-  function check(databaseA = true, dsn = server.dsn("a")): Promise<CheckResult> {
-    const scope = { ...SCOPE, clusterB: { ...SCOPE.clusterB, kubeconfig: fake.kubeconfig } };
+  function check(clusterA = true, dsn = server.dsn("a"), inspection = NO_INSPECTION): Promise<CheckResult> {
+    const scope = {
+      ...SCOPE,
+      clusterA: { ...SCOPE.clusterA, kubeconfig: a.kubeconfig },
+      clusterB: { ...SCOPE.clusterB, kubeconfig: fake.kubeconfig },
+    };
     const { signal } = new AbortController();
     const environment = { MIGRATION_CONTROL_PLANE_TOKEN: API_TOKEN, MIGRATION_DATABASE_A_DSN: dsn };
-    return checkPinning({ scope, signal, systems: new Systems(scope, signal, environment) }, { databaseA });
+    return checkPinning({ scope, signal, systems: new Systems(scope, signal, environment) }, { clusterA, inspection });
   }
 
   /** What control plane B lists. */
@@ -136,6 +147,78 @@ describe("check: pinned", () => {
       assert.notEqual(finding.transient, true);
       assert.deepEqual((await check(false)).findings, []);
     });
+  });
+
+  it("refuses a gateway of A that reports to B, and tells A's copied instances apart", async () => {
+    const old = { hostname: "gateway-a-2", secondsAgo: 20 };
+    listed({ hostname: PODS[0] }, { hostname: PODS[1] }, { hostname: "gateway-a-1", ip: "10.2.0.1" }, old);
+    const result = await check();
+    assert.equal(result.findings.length, 2);
+    assert.match(findingOn(result, "instance gateway-a-1").seen, /no pod of Deployment gateway-default/);
+    // Control plane B is younger than this heartbeat: it came with the copy.
+    const since = new Date(Date.now() - 10_000).toISOString();
+    const manager = fake.objects.get("v1/pods/api7ee3-dp-manager-1") as { status: object };
+    fake.objects.set("v1/pods/api7ee3-dp-manager-1", { ...manager, status: { ...manager.status, startTime: since } });
+    assert.deepEqual(
+      (await check()).findings.map(({ subject }) => subject.split(" at ")[0]),
+      ["instance gateway-a-1"],
+    );
+    listed({ hostname: PODS[0] }, { hostname: PODS[1] }, { hostname: "gateway-a-1", secondsAgo: 90 });
+    assert.deepEqual((await check()).findings, []);
+  });
+
+  it("knows B's pods that are on their way out", async () => {
+    const ending = { name: "gateway-default-0", app: "gateway-default", image: "x", ip: "10.2.0.9", deleting: true };
+    fake.add("v1", "pods", pod(ending));
+    listed({ hostname: PODS[0] }, { hostname: PODS[1] }, { hostname: "gateway-default-0" });
+    const result = await check();
+    assert.deepEqual(result.findings, []);
+    assert.deepEqual(result.evidence["pods"], [...PODS]);
+  });
+
+  it("refuses a way from B to A's DP Manager, by its pods and by the settings' single addresses", async () => {
+    const open = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => open.listen(7943, DP_MANAGER_OF_A, resolve));
+    try {
+      const finding = findingOn(await check(), "DP Manager of A");
+      assert.match(finding.subject, /127\.241\.3\.9:7943/);
+      a.add("v1", "pods", pod({ name: "api7ee3-dp-manager-1", app: "dp-manager", image: "x", ip: "127.241.3.10" }));
+      assert.deepEqual((await check()).findings, []);
+      const inspection = { ...NO_INSPECTION, addressesA: [`${DP_MANAGER_OF_A}/32`, "10.64.0.0/18"] };
+      assert.equal((await check(true, server.dsn("a"), inspection)).verdict, "fails");
+      assert.deepEqual((await check(false, server.dsn("a"), inspection)).findings, []);
+    } finally {
+      await new Promise((resolve) => open.close(resolve));
+    }
+  });
+
+  it("knows nothing of the way to A when A's DP Manager does not run, or no pod of B tells", async () => {
+    a.add(
+      "v1",
+      "pods",
+      pod({ name: "api7ee3-dp-manager-1", app: "dp-manager", image: "x", ip: DP_MANAGER_OF_A, ready: false }),
+    );
+    assert.match(findingOn(await check(), "Deployment api7ee3-dp-manager").seen, /none of its pods is ready/);
+    fake.podCommand = ["false"];
+    await a.die();
+    assert.equal((await check()).verdict, "unknown");
+  });
+
+  it("refuses a pod that runs with an earlier config file", async () => {
+    const rendered = (key: string, checksum: string): void => {
+      const object = fake.objects.get(key) as { metadata: object; spec: { template?: object } };
+      const annotations = { "checksum/config": checksum };
+      fake.objects.set(
+        key,
+        key.startsWith("v1/pods")
+          ? { ...object, metadata: { ...object.metadata, annotations } }
+          : { ...object, spec: { ...object.spec, template: { ...object.spec.template, metadata: { annotations } } } },
+      );
+    };
+    rendered("apps/v1/deployments/gateway-default", "new");
+    for (const name of PODS) rendered(`v1/pods/${name}`, name === PODS[1] ? "old" : "new");
+    const finding = findingOn(await check(), PODS[1]);
+    assert.match(finding.seen, /checksum\/config old/);
   });
 
   it("refuses another gateway group, and an unreadable one", async () => {
