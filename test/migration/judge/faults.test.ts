@@ -101,7 +101,7 @@ describe("judge: faults of the data", () => {
     });
     fc.assert(
       fc.property(damages, (several) => {
-        const samples = several.reduce((sum, [[, damage], index]) => damage(sum, index), SOUND as readonly Sample[]);
+        const samples = several.reduce<readonly Sample[]>((sum, [[, damage], index]) => damage(sum, index), SOUND);
         assert.equal(verdictOf(samples).verdict, "hold");
       }),
       { seed: 12, numRuns: 60 },
