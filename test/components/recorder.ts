@@ -32,6 +32,11 @@ export interface RecordedOptions {
   readonly ignoreChanges: readonly string[];
   readonly hooks: Readonly<Record<string, readonly string[]>>;
   readonly customTimeouts?: Readonly<Record<string, string>>;
+  /** Options that are rarely right: shown where they are set. */
+  readonly deleteBeforeReplace?: boolean;
+  readonly additionalSecretOutputs?: readonly string[];
+  readonly import?: string;
+  readonly deletedWith?: string;
 }
 
 export interface Recording {
@@ -226,7 +231,19 @@ function recorded(request: RegisterResourceRequest, urn: string): RecordedResour
       ignoreChanges: request.getIgnorechangesList(),
       hooks,
       ...(Object.keys(customTimeouts).length === 0 ? {} : { customTimeouts }),
+      ...rareOptions(request),
     },
+  };
+}
+
+/** Without aliases and `replaceOnChanges`, which the SDKs give to many resources by themselves. */
+function rareOptions(request: RegisterResourceRequest): Partial<RecordedOptions> {
+  const additionalSecretOutputs = request.getAdditionalsecretoutputsList();
+  return {
+    ...(request.getDeletebeforereplacedefined() ? { deleteBeforeReplace: request.getDeletebeforereplace() } : {}),
+    ...(additionalSecretOutputs.length === 0 ? {} : { additionalSecretOutputs }),
+    ...(request.getImportid() === "" ? {} : { import: request.getImportid() }),
+    ...(request.getDeletedwith() === "" ? {} : { deletedWith: labelOf(request.getDeletedwith()) }),
   };
 }
 

@@ -12,7 +12,7 @@ export { STACKS, type StackName } from "../migration/stackConfig";
 /** `abandon` takes two updates: the first lifts the protection of B, the second deletes its planes. */
 export type GoldenName = Stage | "abandon-second-update";
 
-const PASSWORD_B = "made-up-password-b";
+export const PASSWORD_B = "made-up-password-b";
 /** Every text that contains one is shown as a secret. */
 const SECRET_TEXTS = [...Object.values(SECRETS), PASSWORD_B];
 
@@ -32,11 +32,11 @@ export function recordStage(stack: StackName, name: GoldenName): Promise<Recordi
 }
 
 /** The same, in a run of its own. */
-export async function recordAnew(stack: StackName, name: GoldenName): Promise<Recording> {
+export async function recordAnew(stack: StackName, name: GoldenName, run = program): Promise<Recording> {
   const stage: Stage = name === "abandon-second-update" ? "abandon" : name;
   const before = name === "abandon-second-update" ? "abandon" : "rollback";
   return withoutStackTraces(() =>
-    record(program, {
+    record(run, {
       stack,
       config: configOf(stack, { stage }),
       secretKeys: SECRET_KEYS,
@@ -71,7 +71,7 @@ export async function goldenOf(
   const scope = scopeOf(recording);
   const resources = recording.resources
     .map((resource) => [labelOf(resource.urn), shown(resource, scope)] as const)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    .sort(inGuidesOrder(recording.resources));
   const labels = new Set(resources.map(([label]) => label));
   if (labels.size !== resources.length)
     throw new Error(`two resources of ${stack} ${name} have the same type and name`);
@@ -85,6 +85,44 @@ export async function goldenOf(
     resources: Object.fromEntries(resources),
   };
   return `${laidOut(golden)}\n`;
+}
+
+/** What the program is made of, in the order of the migration guide: each with everything below it. */
+const GUIDE: readonly string[] = [
+  "StageGate",
+  "TrafficNetwork",
+  "TrafficSplit",
+  "Monitoring",
+  "kubernetes cluster-a",
+  "DataPlaneA",
+  "ConfigurationFreeze",
+  "RandomPassword",
+  "DatabaseNetwork",
+  "DatabaseB",
+  "kubernetes cluster-b",
+  "ControlPlane",
+  "DashboardAccess",
+  "DataPlane",
+  "Command cluster-b-healthy",
+];
+
+/** By the guide's steps, then by component, the component first, then by label. What is in no step comes last. */
+function inGuidesOrder(
+  resources: readonly RecordedResource[],
+): (a: readonly [string, unknown], b: readonly [string, unknown]) => number {
+  const parents = new Map(resources.map(({ urn, options }) => [labelOf(urn), options.parent]));
+  const rootOf = (label: string): string => {
+    const parent = parents.get(label);
+    return parent === undefined ? label : rootOf(parent);
+  };
+  const keyOf = (label: string): string => {
+    const root = rootOf(label);
+    const step = GUIDE.findIndex((name) => root === name || root.startsWith(`${name} `));
+    const place = String(step === -1 ? GUIDE.length : step).padStart(2, "0");
+    return [place, root, label === root ? "" : label].join("\0");
+  };
+  const keys = new Map([...parents.keys()].map((label) => [label, keyOf(label)]));
+  return ([a], [b]) => ((keys.get(a) ?? "") < (keys.get(b) ?? "") ? -1 : 1);
 }
 
 const LINE_MAXIMUM = 150;

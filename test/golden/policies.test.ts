@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { loadSchema } from "../../rehearsal/providers/framework/schema";
 import { validate } from "../../rehearsal/providers/framework/validate";
-import { shapeOf } from "../../migration/stages";
-import { type RecordedResource, SECRET } from "../components/recorder";
-import { goldenNames, recordStage, STACKS } from "./golden";
-
-/** Rules that hold for every stack at every stage. */
+import { SECRET } from "../components/recorder";
+import { SECRETS, settingsOf } from "../migration/stackConfig";
+import { type GoldenName, goldenNames, goldenOf, PASSWORD_B, recordStage, STACKS, type StackName } from "./golden";
+import { POLICIES, type PolicyName } from "./policies";
+import { type Asked, type Golden } from "./policyParts";
 
 /** Inputs without the marks of secrets. */
 function open(value: unknown): unknown {
@@ -24,26 +24,33 @@ function texts(value: unknown): readonly string[] {
   return SECRET in object ? [] : Object.values(object).flatMap(texts);
 }
 
-interface Forward {
-  readonly forward?: {
-    readonly targetGroups: readonly { readonly arn: string; readonly weight: number }[];
-    readonly stickiness: { readonly enabled: boolean; readonly duration: number };
+const SECRET_TEXTS = [...Object.values(SECRETS), PASSWORD_B];
+
+function askedOf(stack: StackName): Asked {
+  const { gatewayGroups, loadBalancer, network, version } = settingsOf(stack);
+  return {
+    groups: gatewayGroups.length,
+    newLoadBalancer: loadBalancer.kind === "new",
+    version,
+    ingressCidrs: [...network.runnerCidrs, ...(loadBalancer.kind === "new" ? loadBalancer.clientCidrs : [])],
+    secrets: SECRET_TEXTS,
   };
-  readonly targetGroupArn?: string;
 }
 
-/** The actions of a resource that carries weights. */
-function forwards(resource: RecordedResource): readonly Forward[] {
-  const { actions, defaultActions } = resource.inputs;
-  return ((actions ?? defaultActions ?? []) as readonly Forward[]).filter(({ forward }) => forward !== undefined);
+async function golden(stack: StackName, name: GoldenName): Promise<Golden> {
+  return JSON.parse(await goldenOf(stack, name)) as Golden;
 }
 
 const SCHEMAS = Object.fromEntries(["aws", "kubernetes", "command", "random"].map((name) => [name, loadSchema(name)]));
-const MADE_UP = /made-up/;
+const POLICY_NAMES = Object.keys(POLICIES) as PolicyName[];
 
 for (const stack of STACKS) {
   for (const name of goldenNames(stack)) {
     describe(`${stack} ${name}`, () => {
+      for (const policy of POLICY_NAMES) {
+        it(policy, async () => assert.deepEqual(POLICIES[policy](await golden(stack, name), askedOf(stack)), []));
+      }
+
       it("registers only what the pinned providers know, with no unknown or missing input", async () => {
         const { resources, error } = await recordStage(stack, name);
         assert.equal(error, undefined);
@@ -57,113 +64,149 @@ for (const stack of STACKS) {
         }
       });
 
-      it("gives every rule both groups in the order A, B, with weights of the stage and stickiness off", async () => {
-        const { resources } = await recordStage(stack, name);
-        const carriers = resources.filter((resource) => forwards(resource).length > 0);
-        assert.equal(carriers.length, stack === "staging" ? 1 : 2);
-        const { weightB } = shapeOf(name === "abandon-second-update" ? "abandon" : name);
-        for (const carrier of carriers) {
-          assert.deepEqual(carrier.options.ignoreChanges, []);
-          assert.equal(carrier.options.hooks["beforeUpdate"]?.length, 1);
-          assert.equal(carrier.options.hooks["beforeCreate"]?.length, 1);
-          for (const { forward, targetGroupArn } of forwards(carrier)) {
-            assert.ok(forward !== undefined);
-            assert.equal(targetGroupArn, undefined);
-            const weights = forward.targetGroups.map(({ weight }) => weight);
-            assert.deepEqual(weights, [100 - weightB, weightB]);
-            assert.match(forward.targetGroups[0]?.arn ?? "", /-a[.\]/]/);
-            assert.match(forward.targetGroups[1]?.arn ?? "", /-b\.arn\]$/);
-            assert.deepEqual(forward.stickiness, { enabled: false, duration: 1 });
-          }
-        }
-      });
-
-      it("shows no secret in plain", async () => {
+      it("marks every secret in what is registered, and hands out none", async () => {
         const { resources, outputs } = await recordStage(stack, name);
+        const plain = (value: unknown): readonly string[] =>
+          texts(value).filter((text) => SECRET_TEXTS.some((secret) => text.includes(secret)));
         for (const { type, name: resource, inputs } of resources) {
-          assert.deepEqual(
-            texts(inputs).filter((text) => MADE_UP.test(text)),
-            [],
-            `${type} ${resource}`,
-          );
+          assert.deepEqual(plain(inputs), [], `${type} ${resource}`);
         }
-        assert.doesNotMatch(JSON.stringify(outputs), MADE_UP);
+        assert.deepEqual(plain(outputs), []);
       });
 
-      it("opens nothing to the world that the settings do not ask for", async () => {
+      it("gives control plane B database B's address, and no other", async () => {
         const { resources } = await recordStage(stack, name);
-        for (const { type, name: resource, inputs } of resources) {
-          if (type.endsWith(":SecurityGroupIngressRule")) assert.notEqual(inputs["cidrIpv4"], "0.0.0.0/0", resource);
-          if (type.endsWith(":SecurityGroup")) assert.ok(!("ingress" in inputs) && !("egress" in inputs), resource);
-        }
-      });
-
-      it("keeps database B encrypted, private, and with a last snapshot", async () => {
-        const { resources } = await recordStage(stack, name);
-        for (const { inputs, options } of resources.filter(({ type }) => type === "aws:rds/instance:Instance")) {
-          const { storageEncrypted, publiclyAccessible, skipFinalSnapshot, deleteAutomatedBackups } = inputs;
-          assert.deepEqual(
-            { storageEncrypted, publiclyAccessible, skipFinalSnapshot, deleteAutomatedBackups },
-            {
-              storageEncrypted: true,
-              publiclyAccessible: false,
-              skipFinalSnapshot: false,
-              deleteAutomatedBackups: false,
-            },
-          );
-          const { protectB } = shapeOf(name === "abandon-second-update" ? "abandon" : name);
-          assert.equal(inputs["deletionProtection"], protectB);
-          assert.equal(options.protect, protectB);
-        }
-      });
-
-      it("pins every data plane to control plane B, of the same version", async () => {
-        const { resources } = await recordStage(stack, name);
-        const releases = resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
-        for (const { name: resource, inputs } of releases.filter(({ name: label }) => label.startsWith("data-plane"))) {
-          const values = inputs["values"] as {
-            readonly etcd: { readonly host: readonly string[] };
-            readonly apisix: {
-              readonly image: { readonly tag: string };
-              readonly extraEnvVars: readonly { readonly name: string }[];
-            };
-          };
-          assert.deepEqual(values.etcd.host, ["https://api7ee3-dp-manager.api7.svc.cluster.local:7943"], resource);
-          const overriding = values.apisix.extraEnvVars.filter((variable) =>
-            /DP_MANAGER|CONTROL_PLANE|ETCD/.test(variable.name),
-          );
-          assert.deepEqual(overriding, []);
-          assert.equal(values.apisix.image.tag, "3.9.18");
-        }
-        for (const { inputs } of releases.filter(({ name: label }) => label.startsWith("control-plane"))) {
-          const values = open(inputs["values"]) as Record<
-            string,
-            { image?: { tag: string }; database?: { dsn: string } }
-          >;
+        for (const { inputs } of resources.filter(
+          ({ type, name: label }) => /:Release$/.test(type) && label === "control-plane-b",
+        )) {
+          const values = open(inputs["values"]) as Record<string, { database?: { dsn: string } } | undefined>;
           for (const component of ["dashboard", "dp_manager", "developer_portal"]) {
-            assert.equal(values[component]?.image?.tag, "v3.9.18");
-            assert.match(
-              values[`${component}_configuration`]?.database?.dsn ?? "",
-              /^postgres:\/\/api7ee:[^@]+@\[database-b\.address\]:5432\/api7ee\?sslmode=require$/,
+            const { host } = new URL(
+              values[`${component}_configuration`]?.database?.dsn.replace(/\[(.*)\]/, "$1") ?? "",
             );
+            assert.equal(host, "database-b.address:5432");
           }
-        }
-      });
-
-      it("protects exactly what B serves with, from start to the end", async () => {
-        const { resources } = await recordStage(stack, name);
-        const { protectB } = shapeOf(name === "abandon-second-update" ? "abandon" : name);
-        const serving = resources.filter(
-          ({ type, name: label }) =>
-            /:(Instance|Release|TargetGroup|LoadBalancer|Listener|Namespace|TargetGroupBinding)$/.test(type) ||
-            (type.endsWith(":ListenerRule") && label.startsWith("traffic")),
-        );
-        for (const { type, name: label, options } of serving) {
-          // The binding in A fills A's own group; it is there without B.
-          if (label.startsWith("data-plane-a")) continue;
-          assert.equal(options.protect, protectB, `${type} ${label}`);
         }
       });
     });
   }
 }
+
+/** A part of a golden that a counter-example changes; every field may be there. */
+interface Draft {
+  outputs: Record<string, unknown>;
+  resources: Record<string, DraftResource>;
+}
+
+interface DraftResource {
+  type: string;
+  options: Record<string, unknown>;
+  inputs: Record<string, unknown>;
+}
+
+/** The part at a path, which must be there. */
+function at(root: unknown, ...path: readonly (string | number)[]): Record<string, unknown> {
+  return path.reduce<unknown>((value, key) => {
+    const next = (value as Record<string | number, unknown>)[key];
+    assert.ok(typeof next === "object" && next !== null, `nothing at ${String(key)} of ${path.join(".")}`);
+    return next;
+  }, root) as Record<string, unknown>;
+}
+
+type CounterExample = readonly [
+  what: string,
+  policy: PolicyName,
+  stack: StackName,
+  stage: GoldenName,
+  change: (draft: Draft) => unknown,
+  message: RegExp,
+];
+
+const RULE = "ListenerRule traffic-default";
+const FORWARD = ["resources", RULE, "inputs", "actions", 0, "forward"] as const;
+const DATA_PLANE = ["resources", "Release data-plane-b-default", "inputs", "values"] as const;
+const options = (draft: Draft, label: string): Record<string, unknown> => at(draft, "resources", label, "options");
+const inputs = (draft: Draft, label: string): Record<string, unknown> => at(draft, "resources", label, "inputs");
+
+const [
+  WEIGHTS,
+  WAY_BACK,
+  GATE,
+  DATABASES,
+  INGRESS,
+  SECRETS_,
+  VERSION,
+  PINNED,
+  A,
+  PROTECTED,
+  NAMES,
+  CLUSTERS,
+  PORTABLE,
+] = POLICY_NAMES as [PolicyName, ...PolicyName[]] & Record<number, PolicyName>;
+
+const COUNTER_EXAMPLES: readonly CounterExample[] = [
+  ["another weight", WEIGHTS, "prod", "traffic-25", (d) => (at(d, ...FORWARD, "targetGroups", 1)["weight"] = 26), /weights of A and B is \[75,26\]/],
+  ["groups in the order B, A", WEIGHTS, "prod", "traffic-50", (d) => (at(d, ...FORWARD)["targetGroups"] = Object.values(at(d, ...FORWARD, "targetGroups")).reverse()), /not A's/],
+  ["a third group", WEIGHTS, "prod", "traffic-5", (d) => (at(d, ...FORWARD)["targetGroups"] = [...Object.values(at(d, ...FORWARD, "targetGroups")), { arn: "c", weight: 0 }]), /further target groups/],
+  ["sticky clients", WEIGHTS, "prod", "traffic-5", (d) => (at(d, ...FORWARD, "stickiness")["enabled"] = true), /stickiness/],
+  ["ignored changes of weights", WEIGHTS, "prod", "traffic-5", (d) => (options(d, RULE)["ignoreChanges"] = ["actions"]), /ignoreChanges/],
+  ["targetGroupArn", WEIGHTS, "prod", "start", (d) => (at(d, "resources", RULE, "inputs", "actions", 0)["targetGroupArn"] = "a"), /targetGroupArn/],
+  ["a rule without its hooks", WEIGHTS, "prod", "start", (d) => Reflect.deleteProperty(options(d, RULE), "hooks"), /hooks/],
+  ["a gateway group without a rule", WEIGHTS, "prod", "complete", (d) => Reflect.deleteProperty(d.resources, RULE), /1 carriers of weights, expected 2/],
+  ["a listener that waits for cluster B", WAY_BACK, "staging", "rollback", (d) => (options(d, "Listener traffic")["dependsOn"] = ["Release data-plane-b-default"]), /depends on Release/],
+  ["a rule that waits for the database by way of its group", WAY_BACK, "prod", "rollback", (d) => (options(d, "TargetGroup traffic-default-b")["dependsOn"] = ["Instance database-b"]), /depends on Instance/],
+  ["a gate that waits for cluster B", GATE, "prod", "rollback", (d) => (options(d, "Command gate")["dependsOn"] = ["Release control-plane-b"]), /dependsOn/],
+  ["a rule that depends on the gate", GATE, "prod", "traffic-5", (d) => (options(d, RULE)["dependsOn"] = ["Command gate"]), /depends on the gate/],
+  ["a gate with triggers", GATE, "prod", "traffic-5", (d) => (inputs(d, "Command gate")["triggers"] = ["x"]), /triggers/],
+  ["a database that is not encrypted", DATABASES, "prod", "start", (d) => (inputs(d, "Instance database-b")["storageEncrypted"] = false), /storageEncrypted/],
+  ["a database that the world can reach", DATABASES, "prod", "start", (d) => (inputs(d, "Instance database-b")["publiclyAccessible"] = true), /publiclyAccessible/],
+  ["a database that can be deleted", DATABASES, "prod", "complete", (d) => Reflect.deleteProperty(options(d, "Instance database-b"), "protect"), /protect/],
+  ["no last snapshot", DATABASES, "staging", "abandon", (d) => (inputs(d, "Instance database-b")["skipFinalSnapshot"] = true), /skipFinalSnapshot/],
+  ["a snapshot that goes with the stack", DATABASES, "prod", "restore", (d) => Reflect.deleteProperty(options(d, "Snapshot database-b-source"), "retainOnDelete"), /retainOnDelete/],
+  ["a database open to the world", INGRESS, "prod", "restore", (d) => (inputs(d, "SecurityGroupIngressRule database-network-from-10-64-250-0-26")["cidrIpv4"] = "0.0.0.0/0"), /0\.0\.0\.0\/0 was not asked for/],
+  ["the same by IPv6", INGRESS, "prod", "restore", (d) => (inputs(d, "SecurityGroupIngressRule database-network-from-b")["cidrIpv6"] = "::/0"), /::\/0 was not asked for/],
+  ["rules inside a group", INGRESS, "prod", "restore", (d) => (inputs(d, "SecurityGroup database-network")["ingress"] = []), /ingress inside/],
+  ["a dashboard open too early", INGRESS, "prod", "traffic-100", (d) => (at(d, "resources", "NetworkPolicy dashboard-b-dashboard-restricted", "inputs", "spec", "ingress", 0)["from"] = []), /open to everybody/],
+  ["a secret's value", SECRETS_, "prod", "start", (d) => (d.outputs["note"] = PASSWORD_B), /in plain/],
+  ["an address with a password", SECRETS_, "prod", "start", (d) => (d.outputs["note"] = "postgres://u:p@host"), /a password in it/],
+  ["a variable that is not marked", SECRETS_, "prod", "start", (d) => (at(d, "resources", "Command gate", "inputs", "environment")["MIGRATION_DATABASE_A_DSN"] = "x"), /not marked/],
+  ["data planes of another version", VERSION, "prod", "start", (d) => (at(d, ...DATA_PLANE, "apisix", "image")["tag"] = "3.9.17"), /3\.9\.17/],
+  ["a dashboard of another version", VERSION, "prod", "start", (d) => (at(d, "resources", "Release control-plane-b", "inputs", "values", SECRET, "dashboard", "image")["tag"] = "v3.9.17"), /dashboard/],
+  ["a data plane on A's manager", PINNED, "prod", "start", (d) => (at(d, ...DATA_PLANE, "etcd")["host"] = ["https://manager.a:7943"]), /etcd\.host/],
+  ["a second address", PINNED, "prod", "start", (d) => (at(d, ...DATA_PLANE)["extra"] = "https://manager.a:7943"), /another address, manager\.a:7943/],
+  ["a variable that overrides the address", PINNED, "prod", "start", (d) => (at(d, ...DATA_PLANE, "apisix")["extraEnvVars"] = [{ name: "API7_DP_MANAGER_ENDPOINTS" }]), /overrides the address/],
+  ["data planes before their control plane", PINNED, "prod", "start", (d) => (options(d, "Release data-plane-b-default")["dependsOn"] = []), /does not wait/],
+  ["something owned in cluster A", A, "prod", "start", (d) => (options(d, "Namespace control-plane-b")["provider"] = "kubernetes cluster-a"), /is owned, in cluster A/],
+  ["a patch that takes A down when it goes", A, "prod", "freeze", (d) => Reflect.deleteProperty(options(d, "HorizontalPodAutoscalerPatch freeze-gateway"), "retainOnDelete"), /retainOnDelete/],
+  ["A's database", A, "prod", "restore", (d) => (inputs(d, "Instance database-b")["identifier"] = "api7-prod-a"), /is A's/],
+  ["A's target group", A, "prod", "prepare", (d) => (at(d, "resources")["TargetGroup traffic-default-a"] = d.resources["TargetGroup traffic-default-b"]), /is A's/],
+  ["gateways that can be deleted", PROTECTED, "prod", "traffic-50", (d) => Reflect.deleteProperty(options(d, "Release data-plane-b-default"), "protect"), /Release data-plane-b-default: protect/],
+  ["protection that outlives the migration", PROTECTED, "prod", "abandon", (d) => (options(d, "Namespace control-plane-b")["protect"] = true), /Namespace control-plane-b: protect/],
+  ["a name that is fixed without need", NAMES, "prod", "restore", (d) => (inputs(d, "SubnetGroup database-b")["name"] = "mine"), /name is fixed/],
+  ["a cluster by its host name alone", CLUSTERS, "prod", "prepare", (d) => Reflect.deleteProperty(inputs(d, "kubernetes cluster-b"), "clusterIdentifier"), /clusterIdentifier/],
+  ["something in the cluster of whoever runs it", CLUSTERS, "prod", "start", (d) => Reflect.deleteProperty(options(d, "Namespace control-plane-b"), "provider"), /in no named cluster/],
+  ["a path of one machine", PORTABLE, "prod", "start", (d) => (inputs(d, "Command gate")["dir"] = "/home/me/clone"), /not the same everywhere/],
+  ["a moment", PORTABLE, "prod", "start", (d) => (inputs(d, "Command gate")["now"] = "2026-01-01T10:00:00Z"), /not the same everywhere/],
+]; // prettier-ignore
+
+describe("policies refuse", () => {
+  for (const [what, policy, stack, stage, change, message] of COUNTER_EXAMPLES) {
+    it(what, async () => {
+      const draft = JSON.parse(await goldenOf(stack, stage)) as Draft;
+      change(draft);
+      const wrong = POLICIES[policy](draft as unknown as Golden, askedOf(stack));
+      assert.ok(
+        wrong.some((line) => message.test(line)),
+        `expected ${String(message)} among\n${wrong.join("\n")}`,
+      );
+    });
+  }
+
+  it("something each", () => {
+    const covered = new Set(COUNTER_EXAMPLES.map(([, policy]) => policy));
+    assert.deepEqual(
+      POLICY_NAMES.filter((policy) => !covered.has(policy)),
+      [],
+    );
+  });
+});
