@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type * as ConfigurationModule from "./commands/configuration";
 import type * as DatabasesModule from "./commands/databases";
 import type * as GateModule from "./commands/gate";
+import type * as InspectionModule from "./commands/inspection";
 import type * as JudgeModule from "./commands/judge";
 import type * as ScopeModule from "./commands/scope";
 import type * as WindowModule from "./commands/window";
@@ -20,6 +21,7 @@ const load = createRequire(__filename);
 const configuration = (): typeof ConfigurationModule => load("./commands/configuration") as typeof ConfigurationModule;
 const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
 const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
+const inspection = (): typeof InspectionModule => load("./commands/inspection") as typeof InspectionModule;
 const judge = (): typeof JudgeModule => load("./commands/judge") as typeof JudgeModule;
 const scope = (): typeof ScopeModule => load("./commands/scope") as typeof ScopeModule;
 const window = (): typeof WindowModule => load("./commands/window") as typeof WindowModule;
@@ -109,6 +111,24 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .action((o: Options & { weightB?: number }) => {
       outcome = scope().liveWeightsCommand(o);
     });
+
+  const inspected = (name: InspectionModule.InspectionName, description: string): void => {
+    program
+      .command(name)
+      .description(`${description}; a gate request, or a scope alone, on stdin`)
+      .option("--json", "print the whole result as JSON")
+      .action((o: { json?: boolean }) => {
+        outcome = inspection().inspectionCommand(name, o);
+      });
+  };
+  inspected("preflight", "everything that the freeze and the copy rely on is there");
+  inspected("parity", "A's and B's gateways are the same outside of the database");
+  inspected("dependencies", "B reaches everything that the configuration points to");
+  inspected(
+    "stateful-plugins",
+    "each Redis and each plugin with state on the node has a choice, and B reaches each Redis",
+  );
+  inspected("licence", "licence and certificates outlive the migration");
 
   program.parse(arguments_, { from: "user" });
   return outcome ?? Promise.resolve({ exitCode: 2, stdout: "", stderr: program.helpInformation() });

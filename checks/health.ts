@@ -1,4 +1,5 @@
 import { type ClusterAccess, type DataPlaneScope } from "../migration/gateRequest";
+import { stateOf } from "../migration/record";
 import { shapeOf } from "../migration/stages";
 import { DASHBOARD_PORT } from "./clients/controlPlane";
 import { type KubernetesApi } from "./clients/kubernetes";
@@ -13,23 +14,27 @@ const CHECK = "health";
 const DP_MANAGER_PORT = 7900;
 const STATUS_PORT = 7085;
 /** A gateway logs each request as well, so the newest lines reach back only some seconds under load. */
-const LOG_LINES = 5_000;
+const LOG_LINES = 20_000;
 
 /** Before B gets traffic, and before each further step: control plane, data planes and targets of B are well. */
 export const health: GateCheck = {
   name: CHECK,
   limitSeconds: 25,
   appliesTo: ({ to }) => shapeOf(to).weightB > 0,
-  run: (context) => checkHealth(context, context.now),
+  run: (context) => {
+    const began = stateOf(context.record)?.stageSince;
+    return checkHealth(context, context.now, began === undefined ? undefined : new Date(began));
+  },
 };
 
-export async function checkHealth(context: CheckContext, now: Date): Promise<CheckResult> {
+/** @param since begin of the stage: lines of logs from before it do not count */
+export async function checkHealth(context: CheckContext, now: Date, since?: Date): Promise<CheckResult> {
   const report = new Report(CHECK);
   await Promise.all([
     report.look(async () => {
       const api = await context.systems.cluster("B");
       const probe = await context.systems.probe("B");
-      const cluster = { report, context, api, probe, now };
+      const cluster = { report, context, api, probe, now, since };
       await Promise.all([
         checkControlPlane(cluster),
         ...context.scope.clusterB.dataPlanes.map((one) => checkDataPlane(cluster, one)),
@@ -48,6 +53,7 @@ interface Looking {
   readonly api: KubernetesApi;
   readonly probe: Probe;
   readonly now: Date;
+  readonly since: Date | undefined;
 }
 
 async function checkVersion(report: Report, context: CheckContext): Promise<void> {
@@ -196,7 +202,7 @@ async function scanLog(looking: Looking, pod: Pod, fragments: Parameters<typeof 
   const { name } = pod.metadata;
   await report.look(async () => {
     const container = pod.spec.containers.find(({ image }) => image.includes("api7-ee-")) ?? pod.spec.containers[0];
-    const log = await podLog(api, name, container?.name ?? "", LOG_LINES, context.signal);
+    const log = await podLog(api, name, container?.name ?? "", LOG_LINES, context.signal, looking.since);
     const reading = readLog(log, fragments, readySince(pod), now);
     report.addEvidence({ [`log of ${name}`]: reading });
     for (const trouble of reading.troubles) {

@@ -141,15 +141,25 @@ export async function getSecretKeys(
   return found && Object.keys(found.data ?? {});
 }
 
-/** The newest lines of a container's log, each with its time in front. @throws CouldNotLook */
+/**
+ * The newest lines of a container's log, each with its time in front.
+ * @param since lines from before are left out
+ * @throws CouldNotLook
+ */
 export async function podLog(
   api: KubernetesApi,
   pod: string,
   container: string,
   lines: number,
   signal: AbortSignal,
+  since?: Date,
 ): Promise<string> {
-  const query = { container, tailLines: String(lines), timestamps: "true" };
+  const query = {
+    container,
+    tailLines: String(lines),
+    timestamps: "true",
+    ...(since && { sinceTime: since.toISOString().replace(/\.\d+Z$/, "Z") }),
+  };
   const answer = await api.request({ path: api.path("v1", "pods", pod, { subresource: "log", query }), signal });
   if (answer.status !== 200) throw refused(`${api.label}, log of pod ${pod}`, answer);
   return answer.body;
