@@ -33,8 +33,9 @@ export function podCommand(
   const version = standIn?.tag.exec(tag)?.[1];
   if (!standIn || version === undefined) return undefined;
   const isProbe = own?.command.at(-1) === PROBE_NAME && standIn.folder === "gateway";
-  // Other commands than the image's own have no stand-in.
-  if (own !== undefined && !isProbe) return undefined;
+  // Other commands than the image's own have no stand-in. The DP Manager's chart gives it its own (`api7-ee-dp-manager`).
+  const isOwn = own?.command[0]?.endsWith(repository.split("/").at(-1) ?? "") === true;
+  if (own !== undefined && !isProbe && !isOwn) return undefined;
   const folder = isProbe ? PROBE_FOLDER : standIn.folder;
   const bundle = bundles.get(folder);
   const program = bundle === undefined ? ["--import", tsxLoader(), sourceOf(folder)] : [bundle];
