@@ -17,6 +17,18 @@ const SCHEMA = `
   create table audit_log (id bigserial primary key, text text);
   create table gateway_instance (id text primary key, hostname text, last_heartbeat_time timestamptz)`;
 
+const ENTRY = {
+  at: "2026-03-01T08:00:00.000Z",
+  stage: "restore",
+  from: "freeze",
+  kind: "up",
+  weightB: 0,
+  by: "x",
+  commit: "-",
+  copy: 1,
+  checks: [],
+} as const;
+
 describe("check: freeze held", () => {
   let server: TestServer;
   let fake: KubernetesFake;
@@ -56,7 +68,10 @@ describe("check: freeze held", () => {
     return {
       scope,
       signal,
-      systems: new Systems(scope, signal, { MIGRATION_DATABASE_A_DSN: server.dsn("a") }),
+      systems: new Systems(scope, signal, {
+        MIGRATION_DATABASE_A_DSN: server.dsn("a"),
+        MIGRATION_DATABASE_B_DSN: server.dsn("b"),
+      }),
       move: { from: "restore", to: "start", kind: "up", copiesAnew: false, mode: "record", liveWeightsB: [0], ...move },
       record,
       soakHours: 1,
@@ -69,19 +84,7 @@ describe("check: freeze held", () => {
 
   function recorded(configurationA?: ConfigurationDigest): MigrationRecord {
     const digests = configurationA && { configurationA };
-    const entry = {
-      at: "2026-03-01T08:00:00.000Z",
-      stage: "restore",
-      from: "freeze",
-      kind: "up",
-      weightB: 0,
-      by: "x",
-      commit: "-",
-      copy: 1,
-      checks: [],
-      digests,
-    } as const;
-    return appendEntry(EMPTY_RECORD, entry).record;
+    return appendEntry(EMPTY_RECORD, { ...ENTRY, digests }).record;
   }
 
   /** The fingerprint as entering `restore` records it. */
@@ -196,6 +199,49 @@ describe("check: freeze held", () => {
       assert.ok(move("freeze", to), to);
     for (const to of ["prepare", "freeze", "abandon"] as const) assert.ok(!move(undefined, to), to);
     assert.ok(!move("decommission", "decommission"));
+  });
+
+  /** A record whose fingerprint has its rows in an evidence file. */
+  async function withRows(): Promise<{ record: MigrationRecord; readEvidence: (digest: string) => Promise<string> }> {
+    const result = await freezeHeld.run(context({ from: "freeze", to: "restore" }, EMPTY_RECORD, scopeOf()));
+    const content = JSON.stringify({ results: [result] });
+    const entry = { ...ENTRY, digests: { configurationA: recordedFingerprint(result) }, evidence: "a".repeat(64) };
+    return { record: appendEntry(EMPTY_RECORD, entry).record, readEvidence: () => Promise.resolve(content) };
+  }
+
+  it("names each row by its key, what became of it, and when it was written", async () => {
+    await server.run("a", "alter table route add column updated_at timestamptz default '2026-01-01Z'");
+    const { record, readEvidence } = await withRows();
+    await server.run("a", "update route set spec = 'c', updated_at = '2026-03-01 09:00Z' where id = 'r1'");
+    await server.run("a", "insert into route values ('r3', 'n', '2026-03-01 09:30Z')", "delete from service");
+    const look = { ...context({}, record, scopeOf()), readEvidence };
+    const result = await freezeHeld.run(look);
+    const route = findingOn(result, "table public.route of A").seen;
+    assert.match(route, /public\.route r1 changed \(written 2026-03-01T09:00:00\.000Z\)/);
+    assert.match(route, /public\.route r3 added \(written 2026-03-01T09:30:00\.000Z\)/);
+    assert.match(route, /last seen as recorded at 2026-03-01T08:00:00\.000Z/);
+    // Without a B its name is not to be had any more.
+    assert.match(
+      findingOn(result, "table public.service of A").seen,
+      /a row that is gone; its key has the hash [0-9a-f]{12}\) gone/,
+    );
+    assert.deepEqual(result.evidence["changedRows"], 3);
+  });
+
+  it("names a row that is gone by what B still has", async () => {
+    const { record, readEvidence } = await withRows();
+    await server.run("a", "delete from service");
+    const { instanceIdentifier: _, ...databaseB } = SCOPE.databaseB;
+    const look = { ...context({}, record, scopeOf({ databaseB })), readEvidence };
+    assert.match(findingOn(await freezeHeld.run(look), "table public.service of A").seen, /public\.service s1 gone/);
+  });
+
+  it("as a command with the record: what moved since, whoever asks", async () => {
+    const { record, readEvidence } = await withRows();
+    assert.deepEqual((await checkFreeze(context({}, record, scopeOf()), { record, readEvidence })).result.findings, []);
+    await server.run("a", "update route set spec = 'c' where id = 'r1'");
+    const { result } = await checkFreeze(context({}, record, scopeOf()), { record, readEvidence });
+    assert.match(findingOn(result, "table public.route of A").seen, /public\.route r1 changed/);
   });
 
   it("as a command: what stage freeze had to achieve, with the fingerprint", async () => {
