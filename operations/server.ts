@@ -22,6 +22,9 @@ export interface DatabaseAddress {
 const CONNECT_SECONDS = 10;
 const POSTGRES_PORT = 5432;
 
+/** How long anything waits for somebody else's lock. */
+export const LOCK_WAIT_MS = 10_000;
+
 /** By it a later run finds, and ends, what a killed one left behind on the servers. */
 export const APPLICATION = "api7-migration copy";
 
@@ -91,10 +94,10 @@ export function libpqEnvironmentWithout(environment: NodeJS.ProcessEnv): NodeJS.
 }
 
 /** A connection of the operation's own. A server that ends it is noticed at the next query. */
-export async function connect(address: DatabaseAddress, application = APPLICATION): Promise<Client> {
+export async function connect(address: DatabaseAddress, lockWaitMs = LOCK_WAIT_MS): Promise<Client> {
   const client = new Client({
     ...targetOf(address).config,
-    application_name: application,
+    application_name: APPLICATION,
     connectionTimeoutMillis: CONNECT_SECONDS * 1000,
     keepAlive: true,
   });
@@ -102,7 +105,8 @@ export async function connect(address: DatabaseAddress, application = APPLICATIO
   await client.connect();
   // It waits while the programs work: neither as a session nor within its transaction may it be ended for that.
   await client.query(
-    "set idle_in_transaction_session_timeout = 0; set statement_timeout = 0; set lock_timeout = '10s'; set search_path = pg_catalog",
+    "set idle_in_transaction_session_timeout = 0; set statement_timeout = 0; set search_path = pg_catalog; " +
+      `set lock_timeout = ${lockWaitMs}`,
   );
   await client.query("select set_config(name, '0', false) from pg_settings where name = 'idle_session_timeout'");
   return client;

@@ -1,5 +1,5 @@
 import { type Client, escapeIdentifier, escapeLiteral } from "pg";
-import { explain } from "../../checks/clients/postgresFailure";
+import { blockersOf, explain } from "../../checks/clients/postgresFailure";
 import { CouldNotLook, textOf } from "../../checks/result";
 import { connect, disconnect, targetOf, type DatabaseAddress } from "../server";
 import { prepareFolder, throughFolder } from "./folder";
@@ -27,7 +27,10 @@ export interface CopyOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** Ends the copy; B is emptied all the same. */
   readonly signal: AbortSignal;
-  readonly onStart?: (plan: SourcePlan) => void;
+  /** How long the copy waits for a lock on A, milliseconds. Default 10,000. */
+  readonly lockWaitMs?: number;
+  /** Once nothing stands against the copy, before anything is read. */
+  readonly onStart?: (plan: SourcePlan) => void | Promise<void>;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -61,7 +64,7 @@ export async function copyDatabase(options: CopyOptions): Promise<CopySummary> {
   const mark = `api7-migration copy ${request.stack}`;
   const tools = await findTools(request.major, options.environment);
   if (request.folder !== undefined) await prepareFolder(request);
-  const source = await named(a, signal, () => openSource(a, b.user));
+  const source = await named(a, signal, () => openSource(a, b.user, options.lockWaitMs));
   let target: Client | undefined;
   try {
     const { plan } = source;
@@ -77,7 +80,7 @@ export async function copyDatabase(options: CopyOptions): Promise<CopySummary> {
     await named(b, signal, () => refuseUnlessReady({ request, plan, client, state }));
     return await filling(options, client, mark, async () => {
       await prepare(client, plan, request.createRoles);
-      options.onStart?.(plan);
+      await options.onStart?.(plan);
       const progress = new ProgressReader(plan, (event) => options.onProgress?.(event));
       const transfer = { options, source, tools, onLine: (line: string, pid: number) => progress.read(line, pid) };
       const { digest } = await (request.folder === undefined ? streamed(transfer) : throughFolder(transfer));
@@ -104,7 +107,9 @@ async function filling<T>(options: CopyOptions, client: Client, mark: string, fi
   } catch (error) {
     const left = await emptyAgain(b, mark);
     const failure = error instanceof CouldNotLook ? error : undefined;
-    const seen = signal.aborted ? "the copy was ended from outside" : (failure?.seen ?? textOf(error));
+    const said = signal.aborted ? "the copy was ended from outside" : (failure?.seen ?? textOf(error));
+    const holders = LOCKED.test(said) ? await lockHolders(a) : undefined;
+    const seen = holders === undefined ? said : `${said}\n${holders}`;
     throw new CouldNotLook(
       failure?.subject ?? `copy of database ${a.database}`,
       `${seen}\ndatabase A was only read; ${left}`,
@@ -198,11 +203,30 @@ function summaryOf({ request }: CopyOptions, plan: SourcePlan, digest: string, v
   };
 }
 
+/** What PostgreSQL and its programs say of a lock that was not to be had. */
+const LOCKED = /lock timeout|could not obtain lock|pg_dump failed.*statement timeout/;
+
 async function named<T>(address: DatabaseAddress, signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    throw explain(targetOf(address), error, signal);
+    const holders = LOCKED.test(textOf(error)) ? await lockHolders(address) : undefined;
+    throw explain(targetOf(address), error, signal, undefined, holders);
+  }
+}
+
+/** Who holds locks that keep readers out; nothing when nobody does any more, or it cannot be asked. */
+async function lockHolders(address: DatabaseAddress): Promise<string | undefined> {
+  let client: Client | undefined;
+  try {
+    const asking = await connect(address);
+    client = asking;
+    const waited = Object.assign(new Error("lock timeout"), { code: "55P03" });
+    return await blockersOf(waited, async (text) => (await asking.query<Record<string, unknown>>(text)).rows);
+  } catch {
+    return undefined;
+  } finally {
+    await disconnect(client);
   }
 }
 
@@ -216,7 +240,7 @@ function beingFilled(): CouldNotLook {
 
 /** What a failure of the programs asks for. */
 function remedyOf(seen: string): string {
-  if (/lock timeout|could not obtain lock/.test(seen)) {
+  if (LOCKED.test(seen)) {
     return "wait until whoever holds a lock on database A is done (a change of its schema, a long transaction), then run again";
   }
   if (/No space left|File too large|could not extend file|Disk quota/.test(seen)) {

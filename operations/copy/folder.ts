@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { CouldNotLook } from "../../checks/result";
-import { libpqEnvironment } from "../server";
-import { type Transfer } from "./copy";
+import { libpqEnvironment, LOCK_WAIT_MS } from "../server";
+import { type CopyOptions, type Transfer } from "./copy";
 import { restoreList, thereOf } from "./list";
 import { type CopyRequest } from "./request";
 import { runTool } from "./run";
@@ -15,8 +15,6 @@ import { runTool } from "./run";
  * copy of A; it holds private keys and credentials, so that nobody but its owner may enter it.
  */
 
-/** How long pg_dump waits for a lock on A: a change of A's schema under way is told, not waited for. */
-export const LOCK_WAIT = "--lock-wait-timeout=10s";
 /** A copy neither publishes nor subscribes. */
 export const LEFT_OUT = ["--no-publications", "--no-subscriptions"] as const;
 /** Every object belongs to the user that B is used as. The first error ends the restore. */
@@ -52,7 +50,13 @@ export async function throughFolder({
     await runTool({
       program: tools.pgDump,
       args: [
-        ...["--format=directory", `--file=${dump}`, `--jobs=${jobs}`, `--snapshot=${source.snapshot}`, LOCK_WAIT],
+        ...[
+          "--format=directory",
+          `--file=${dump}`,
+          `--jobs=${jobs}`,
+          `--snapshot=${source.snapshot}`,
+          ...lockWait(options),
+        ],
         ...LEFT_OUT,
         "--verbose",
       ],
@@ -82,6 +86,11 @@ export async function throughFolder({
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
+}
+
+/** How long pg_dump waits for a lock on A: a change of A's schema under way is told, not waited for. */
+export function lockWait({ lockWaitMs = LOCK_WAIT_MS }: CopyOptions): readonly string[] {
+  return [`--lock-wait-timeout=${lockWaitMs}`];
 }
 
 /** SHA-256 over the names and bytes of the dump's files. */

@@ -42,7 +42,10 @@ export function runTool(options: ToolOptions): Tool {
   const child = spawn(options.program, [...options.args], {
     env: options.environment,
     stdio: [options.stdin, options.stdout, "pipe"],
+    // A group of its own: the programs start workers, which have to end with them.
+    detached: true,
   });
+  const stopWatching = watch(child.pid);
   const said: string[] = [];
   const lines = createInterface({ input: child.stderr ?? failNoStream(name) });
   lines.on("line", (line) => {
@@ -51,18 +54,52 @@ export function runTool(options: ToolOptions): Tool {
   });
   let grace: NodeJS.Timeout | undefined;
   const stop = (): void => {
-    child.kill("SIGTERM");
-    grace = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
+    signalGroup(child.pid, "SIGTERM");
+    grace = setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
   };
   if (options.signal.aborted) stop();
   options.signal.addEventListener("abort", stop, { once: true });
+  // Workers that outlive their leader would hold its streams, and their sessions.
+  child.once("exit", () => signalGroup(child.pid, "SIGKILL"));
   const done = ended(child, name, said).finally(() => {
     clearTimeout(grace);
+    stopWatching();
     options.signal.removeEventListener("abort", stop);
   });
   // Whoever waits gets the failure; a failure before anybody waits is not one of the process.
   done.catch(() => undefined);
   return { pid: child.pid ?? 0, input: child.stdin, output: child.stdout, done };
+}
+
+/** Ends the group once its input is closed without a word, which is what the kernel does when this process is killed. */
+const WATCHDOG = `trap '' INT TERM HUP
+read -r word && [ "$word" = done ] && exit 0
+kill -TERM -- "-$1" 2>/dev/null
+sleep 5
+kill -KILL -- "-$1" 2>/dev/null`;
+
+function watch(pid: number | undefined): () => void {
+  if (pid === undefined) return () => undefined;
+  const watchdog = spawn("/bin/sh", ["-c", WATCHDOG, "watchdog", String(pid)], {
+    cwd: "/",
+    env: { PATH: "/usr/bin:/bin" },
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  watchdog.on("error", () => undefined);
+  watchdog.stdin.on("error", () => undefined);
+  watchdog.unref();
+  return () => watchdog.stdin.end("done\n");
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    // Already gone.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 /**

@@ -70,10 +70,10 @@ export interface Source {
  * @param userB of database B; what is set for the role of that name on A is set for it on B
  * @throws what `pg` throws
  */
-export async function openSource(address: DatabaseAddress, userB: string): Promise<Source> {
+export async function openSource(address: DatabaseAddress, userB: string, lockWaitMs?: number): Promise<Source> {
   let client: Client | undefined;
   try {
-    client = await connect(address);
+    client = await connect(address, lockWaitMs);
     await client.query("begin transaction isolation level repeatable read read only");
     const [exported] = await rows<{ id: string }>(client, "select pg_export_snapshot() as id");
     const open = client;

@@ -6,7 +6,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { libpqEnvironment } from "../server";
 import { type Transfer } from "./copy";
-import { LEFT_OUT, LOCK_WAIT, RESTORE } from "./folder";
+import { LEFT_OUT, lockWait, RESTORE } from "./folder";
 import { restoreList, thereOf } from "./list";
 import { runTool, type Tool } from "./run";
 
@@ -25,7 +25,7 @@ export async function streamed({ options, source, tools, onLine }: Transfer): Pr
     const schema = join(folder, "schema");
     const list = join(folder, "list");
     const common = { stdin: "ignore", stdout: "ignore", onLine, signal } as const;
-    const dumping = ["--format=custom", `--snapshot=${source.snapshot}`, LOCK_WAIT, ...LEFT_OUT];
+    const dumping = ["--format=custom", `--snapshot=${source.snapshot}`, ...lockWait(options), ...LEFT_OUT];
     await runTool({
       ...common,
       program: tools.pgDump,

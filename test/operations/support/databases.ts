@@ -1,8 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Client } from "pg";
-import { PostgresServers, type PostgresServer } from "../../../rehearsal/cloud/postgres";
+import { PostgresServers, PostgresServer } from "../../../rehearsal/cloud/postgres";
+import { findBinaries } from "../../../rehearsal/cloud/postgres/binaries";
+import { serverUser } from "../../../rehearsal/cloud/postgres/serverUser";
 import { addressFromDsn, type DatabaseAddress } from "../../../operations/server";
 
 /** Two real servers, as A and B are. */
@@ -59,6 +62,30 @@ export class TwoServers {
     client.on("error", () => undefined);
     await client.connect();
     return client;
+  }
+
+  /** The same server, once it is stopped, with a limit on the size of its files: the kernel refuses as a full disk does. */
+  async limited(side: "a" | "b", mebibytes: number): Promise<PostgresServer> {
+    const user = serverUser();
+    const binaries = await findBinaries(user);
+    const folder = dirname(this[side].dataFolder);
+    const program = join(folder, "postgres-with-limit");
+    // A shell counts in blocks of 512 bytes.
+    await writeFile(program, `#!/bin/sh\nulimit -f ${mebibytes * 2048}\nexec ${binaries.postgres} "$@"\n`);
+    await chmod(program, 0o755);
+    const { name, address, databaseName } = this[side];
+    const nothing = (): void => undefined;
+    const limited = { ...binaries, postgres: program };
+    return new PostgresServer({
+      name,
+      address,
+      databaseName,
+      folder,
+      binaries: limited,
+      user,
+      log: nothing,
+      removed: nothing,
+    });
   }
 
   /** Makes database B as a new server has it: not there. */
