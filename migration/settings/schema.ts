@@ -34,7 +34,10 @@ const chart = group(
 const stage = form(/^[a-z]+(-\d+)?$/, "a stage");
 
 export const SCHEMA = {
-  /** Where the migration shall stand: the one value that decides (migration/stages.ts). */
+  /**
+   * Where the migration shall stand: prepare, freeze, restore, start, traffic-N (N from trafficSteps), complete,
+   * decommission, rollback or abandon. The one value that decides; a move that is not legal is refused in preview.
+   */
   stage,
   /** API7 version of A and of B: the same, without a leading `v`. */
   version: form(/^\d+\.\d+\.\d+$/, "an API7 version such as 3.9.18"),
@@ -89,14 +92,19 @@ export const SCHEMA = {
   databaseBDsn,
   bastionPrivateKey,
 
+  /** VPC, security groups and subnets. */
   network,
+  /** What splits the traffic: a load balancer of the program's own, or A's existing listener. */
   loadBalancer,
   /** The official charts, as local archives. **Other versions after `start` change what B runs.** */
   charts: group({ controlPlane: chart, dataPlane: chart }, "controlPlane and dataPlane"),
 
+  /** Cluster A, its sizes as recorded before the freeze, and how its configuration is frozen. */
   clusterA,
+  /** Cluster B, and who may reach its dashboard until `complete`. */
   clusterB,
   databaseB,
+  /** Size and database connections of control plane B. */
   controlPlane,
   gatewayGroups,
 
