@@ -6,6 +6,7 @@ import type * as GateModule from "./commands/gate";
 import type * as InspectionModule from "./commands/inspection";
 import type * as JudgeModule from "./commands/judge";
 import type * as ScopeModule from "./commands/scope";
+import type * as SettingsModule from "./commands/settings";
 import type * as WindowModule from "./commands/window";
 import { type Outcome } from "./gateInput";
 import { BadInput } from "./request";
@@ -24,6 +25,7 @@ const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModu
 const inspection = (): typeof InspectionModule => load("./commands/inspection") as typeof InspectionModule;
 const judge = (): typeof JudgeModule => load("./commands/judge") as typeof JudgeModule;
 const scope = (): typeof ScopeModule => load("./commands/scope") as typeof ScopeModule;
+const settings = (): typeof SettingsModule => load("./commands/settings") as typeof SettingsModule;
 const window = (): typeof WindowModule => load("./commands/window") as typeof WindowModule;
 
 function main(arguments_: readonly string[]): Promise<Outcome> {
@@ -52,6 +54,16 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .option("--json", "print the whole result as JSON")
     .action((options: DatabasesModule.DatabasesOptions) => {
       outcome = databases().databasesCommand(options);
+    });
+
+  program
+    .command("settings")
+    .description("read the settings of a stack, and tell everything that is wrong with them")
+    .option("--stack <name>", "the stack; default: from the name of --file")
+    .option("--file <path>", "a stack file elsewhere; default: Pulumi.NAME.yaml")
+    .option("--json", "print exactly the findings, as a JSON array")
+    .action((options: SettingsModule.SettingsOptions) => {
+      outcome = settings().settingsCommand(options);
     });
 
   program

@@ -45,7 +45,7 @@ export const windows = group(
   "timeZone and weekly",
 ).optional();
 
-const MOMENT = "a local date or date and time, 2026-12-24 or 2026-12-24T18:00";
+const MOMENT = 'a local date or date and time in quotes, "2026-12-24" or "2026-12-24T18:00"';
 const moment = form(/^\d{4}-\d\d-\d\d(T([01]\d|2[0-3]):[0-5]\d)?$/, MOMENT);
 
 /** Spans in which no move up is allowed, windows or not. Default: none. */
