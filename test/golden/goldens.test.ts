@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import program from "../../index";
 import { type GoldenName, goldenNames, goldenOf, recordAnew, STACKS, type StackName } from "./golden";
 
 interface Golden {
@@ -54,6 +56,67 @@ describe("goldens", () => {
   }
 });
 
+describe("a change of the program", () => {
+  /** The program with other inputs of one type: what a mistake in a component would register. */
+  const changed =
+    (type: string, change: (inputs: Record<string, unknown>) => void) => async (): Promise<Record<string, unknown>> => {
+      pulumi.runtime.registerStackTransformation(({ type: token, props, opts }) => {
+        const inputs = { ...(props as Record<string, unknown>) };
+        if (token === type) change(inputs);
+        return { props: inputs, opts };
+      });
+      return program();
+    };
+
+  /** Lines that are in one of two texts only. */
+  const lines = (text: string, other: string): readonly string[] => {
+    const known = new Set(other.split("\n"));
+    return text.split("\n").filter((line) => !known.has(line));
+  };
+
+  it("that does nothing else shows no difference", async () => {
+    const same = recordAnew(
+      "prod",
+      "traffic-25",
+      changed("aws:lb/listenerRule:ListenerRule", () => undefined),
+    );
+    assert.equal(await goldenOf("prod", "traffic-25", same), await goldenOf("prod", "traffic-25"));
+  });
+
+  it("of one weight shows in the golden, at that weight and nowhere else", async () => {
+    const record = recordAnew(
+      "prod",
+      "traffic-25",
+      changed("aws:lb/listenerRule:ListenerRule", (inputs) => {
+        const [action] = inputs["actions"] as readonly {
+          readonly forward?: { readonly targetGroups: { weight: number }[] };
+        }[];
+        const [a, b] = action?.forward?.targetGroups ?? [];
+        if (a === undefined || b === undefined) return;
+        [a.weight, b.weight] = [74, 26];
+      }),
+    );
+    const [is, was] = [await goldenOf("prod", "traffic-25", record), await goldenOf("prod", "traffic-25")];
+    assert.equal(lines(is, was).length, 4, "two rules, two groups each");
+    for (const line of lines(is, was)) assert.match(line, /"weight": (74|26) \}/);
+  });
+
+  it("of an option shows too", async () => {
+    const unprotected = async (): Promise<Record<string, unknown>> => {
+      pulumi.runtime.registerStackTransformation(({ name, props, opts }) => ({
+        props: props,
+        opts: name === "database-b" ? { ...opts, protect: false } : opts,
+      }));
+      return program();
+    };
+    const [is, was] = [
+      await goldenOf("prod", "start", recordAnew("prod", "start", unprotected)),
+      await goldenOf("prod", "start"),
+    ];
+    assert.notEqual(is, was);
+  });
+});
+
 describe("what a stage changes", () => {
   for (const stack of STACKS) {
     const weights = [...CARRIERS[stack].map((carrier) => `~ ${carrier}`), "~ Command gate"].sort();
@@ -98,9 +161,31 @@ describe("what a stage changes", () => {
       );
     });
 
+    it(`${stack} prepare -> freeze: A's configuration is closed and its size held, nothing of B`, async () => {
+      const changes = await difference(stack, "prepare", "freeze");
+      assert.ok(changes.includes("+ Command freeze-held"));
+      assert.deepEqual(
+        changes.filter((change) => !/^\+ \S+ (freeze|freeze-.*)$/.test(change)),
+        ["~ Command gate"],
+      );
+    });
+
+    it(`${stack} complete -> decommission: a last snapshot of A, then A to zero; nothing of B`, async () => {
+      const changes = await difference(stack, "complete", "decommission");
+      assert.ok(changes.includes("+ Snapshot freeze-final"));
+      assert.deepEqual(
+        changes.filter(
+          (change) =>
+            !/^[+~?] (DeploymentPatch|HorizontalPodAutoscalerPatch|ListenerRule|Snapshot|Command) freeze-/.test(change),
+        ),
+        ["~ Command gate"],
+      );
+    });
+
     it(`${stack} freeze -> restore: database B, its proof and its alarms`, async () => {
       assert.deepEqual(await difference(stack, "freeze", "restore"), [
         "+ Command database-b-equal",
+        "+ Command database-b-finished",
         // From here on the proof of the freeze is not repeated by a change of other settings.
         "? Command freeze-held",
         "~ Command gate",
