@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as prettier from "prettier";
-import { parse, parseDocument } from "yaml";
+import { parseDocument } from "yaml";
 import { jsonSchemaOf } from "./jsonSchema";
 import { markdownOf } from "./markdown";
+import { settingsIn, stackFileOf } from "./stackFile";
 import { describeSettings, type Described, firstSentence } from "./settings";
 
 export const REFERENCE = "docs/configuration.md";
 export const JSON_SCHEMA = "docs/Pulumi.stack.schema.json";
 const PROJECT_FILE = "Pulumi.yaml";
 const STACK_FILES = ["Pulumi.prod.yaml", "Pulumi.staging.yaml"] as const;
-const PREFIX = "api7-migration:";
 
 /** The settings as the schema in the sources describes them. */
 export function settingsOfSources(root: string): readonly Described[] {
@@ -20,24 +20,19 @@ export function settingsOfSources(root: string): readonly Described[] {
 /** Path from the project folder -> content of every file that is made from the schema. */
 export async function generatedFiles(root: string): Promise<Readonly<Record<string, string>>> {
   const settings = settingsOfSources(root);
-  const examples = STACK_FILES.map((name) => settingsIn(readFileSync(join(root, name), "utf8")));
+  const stackFiles = STACK_FILES.map((name) => [name, readFileSync(join(root, name), "utf8")] as const);
+  const examples = stackFiles.map(([, text]) => settingsIn(text));
   const files = {
     [REFERENCE]: markdownOf(settings, examples),
     [JSON_SCHEMA]: JSON.stringify(jsonSchemaOf(settings)),
     [PROJECT_FILE]: projectFile(readFileSync(join(root, PROJECT_FILE), "utf8"), settings),
+    ...Object.fromEntries(stackFiles.map(([name, text]) => [name, stackFileOf(text, settings)])),
   };
   const options = (await prettier.resolveConfig(join(root, "package.json"))) ?? {};
   const formatted = Object.entries(files).map(
     async ([name, content]) => [name, await prettier.format(content, { ...options, filepath: name })] as const,
   );
   return Object.fromEntries(await Promise.all(formatted));
-}
-
-/** The project's own settings of a stack file. */
-export function settingsIn(text: string): Readonly<Record<string, unknown>> {
-  const { config } = parse(text) as { readonly config: Readonly<Record<string, unknown>> };
-  const own = Object.entries(config).filter(([key]) => key.startsWith(PREFIX));
-  return Object.fromEntries(own.map(([key, value]) => [key.slice(PREFIX.length), value]));
 }
 
 /** Pulumi.yaml with the first sentence of each key's docstring as its description; everything else of it stays. */

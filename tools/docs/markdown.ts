@@ -1,5 +1,6 @@
 import { setCommand } from "../../migration/settings/commands";
 import { type Described, firstSentence } from "./settings";
+import { pathText } from "./stackFile";
 
 /** The reference as Markdown. */
 
@@ -14,6 +15,7 @@ Written by \`npm run docs\` from the schema in \`migration/settings/\`; a test f
   the checks and the gate ask for.
 - **Set it** shows a value of \`Pulumi.prod.yaml\` or \`Pulumi.staging.yaml\` where one of them has it. A list's entries are
   counted from 0.
+- The end of each stack file lists the keys that it does not set.
 
 The provider's own key \`aws:region\` is required as well: \`pulumi config set aws:region eu-central-1\`. Whether everything
 fits together: \`npm run --silent check -- settings --stack NAME\`.
@@ -38,7 +40,7 @@ function sectionOf(setting: Described, examples: readonly unknown[]): string {
 
 function entryOf(entry: Described, examples: readonly unknown[]): string {
   const only = entry.only === undefined ? "" : ` (${entry.only})`;
-  return `### \`${pathOf(entry)}\`${only}\n\n${factsOf(entry, examples)}`;
+  return `### \`${pathText(entry.path)}\`${only}\n\n${factsOf(entry, examples)}`;
 }
 
 function factsOf(entry: Described, examples: readonly unknown[]): string {
@@ -83,13 +85,6 @@ function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
 
 function below({ children }: Described): readonly Described[] {
   return children.flatMap((child) => [child, ...below(child)]);
-}
-
-function pathOf({ path }: Described): string {
-  return path.reduce<string>(
-    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? key : `${text}.${key}`),
-    "",
-  );
 }
 
 function code(text: string): string {
