@@ -76,7 +76,7 @@ describe("rollback workflow", () => {
     assert.ok(!run.calls.some((call) => call.startsWith("aws ")), "the calls are shown, not made");
   });
 
-  it("targets exactly what the output wayBack names, in every golden", async () => {
+  it("targets what the output wayBack names in every golden, and nothing else but what divides the requests", async () => {
     const { calls } = await rollBack(NO_RUN, OUTPUTS, GOES);
     const up = calls.find((call) => UP.test(call)) ?? "";
     const patterns = [...up.matchAll(/--target (\S+)/g)].map(([, target = ""]) => matcher(target));
@@ -91,7 +91,12 @@ describe("rollback workflow", () => {
         if (outputs.wayBack === undefined) assert.equal(name, "decommission");
         else {
           const wanted = outputs.wayBack.targets.map((urn) => urn.replace(/^urn:pulumi:[^:]+::[^:]+::/, ""));
-          assert.deepEqual(targeted.sort(), wanted.sort(), `${stack} ${name}`);
+          assert.deepEqual(
+            wanted.filter((urn) => !targeted.includes(urn)),
+            [],
+            `${stack} ${name}`,
+          );
+          for (const urn of targeted) assert.match(urn, /TrafficSplit\$aws:lb\/listener|StageGate\$command/);
         }
       }
     }
