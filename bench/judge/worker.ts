@@ -17,8 +17,10 @@ export interface Part {
 export function simulatePart({ scenario, from, to, seed }: Part): Outcome[] {
   const config = judgeConfig(judge.parse(scenario.settings ?? {}), scenario.run.weights.length);
   const outcomes: Outcome[] = [];
-  for (let index = from; index < to; index++)
-    outcomes.push(simulate(config, scenario.run, seedOf(scenario, seed, index)));
+  for (let index = from; index < to; index++) {
+    const withPeers = index < (scenario.peerRuns ?? 0);
+    outcomes.push(simulate(config, scenario.run, seedOf(scenario, seed, index), withPeers));
+  }
   return outcomes;
 }
 

@@ -25,6 +25,8 @@ export function configWith(settings: z.input<typeof judge> = {}, plannedSteps = 
 
 export const DEFAULTS = configWith();
 
+const INDEPENDENT: ErrorPattern = { kind: "independent" };
+
 export interface Stretch {
   readonly weightB: number;
   readonly minutes: number;
@@ -38,7 +40,7 @@ export function samplesOf(stretches: readonly Stretch[], seed = 1, fromMs = STAR
   const random = uniform(seed);
   const samples: Sample[] = [];
   let atMs = fromMs;
-  for (const { weightB, minutes, rate = 200, b = {}, errors = { kind: "independent" } } of stretches) {
+  for (const { weightB, minutes, rate = 200, b = {}, errors = INDEPENDENT } of stretches) {
     const traffic = new Traffic(weightB, { requestsPerSecond: rate, a: EQUAL, b: { ...EQUAL, ...b }, errors });
     for (let i = 0; i < minutes * 4; i++) {
       samples.push(traffic.sample(random, atMs));
