@@ -4,6 +4,7 @@ import { RandomPassword } from "@pulumi/random";
 import { shapeOfThisRun } from "./components/abandon";
 import { ConfigurationFreeze } from "./components/configurationFreeze";
 import { ControlPlane } from "./components/controlPlane";
+import { freshCopy } from "./components/copyProof";
 import { DashboardAccess } from "./components/dashboardAccess";
 import { DatabaseB } from "./components/databaseB";
 import { DataPlane } from "./components/dataPlane";
@@ -86,6 +87,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
       provider: b,
       dsn,
       dependsOn: [proved],
+      beforeStart: [freshCopy("control-plane-b", { gate, maximumAgeHours: settings.proof.maximumAgeHours })],
     });
     new DashboardAccess("dashboard-b", { settings, controlPlane });
     const dataPlanes = gatewayGroups.map((group) => {

@@ -18,6 +18,8 @@ export interface ControlPlaneArgs {
   readonly dsn: pulumi.Input<string>;
   /** The proof of the copy: started on another database the control plane would make another CA. */
   readonly dependsOn: readonly pulumi.Resource[];
+  /** What has to hold right before it first writes to database B. */
+  readonly beforeStart: readonly pulumi.ResourceHook[];
 }
 
 /** Components that serve, and the replica counts that decide whether they are there. */
@@ -47,6 +49,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       { metadata: { name: clusterB.namespace } },
       { ...child, dependsOn: [...args.dependsOn] },
     );
+    const pinned = pinnedChart(name, charts.controlPlane, args.host);
     const release = new Release(
       name,
       {
@@ -61,7 +64,7 @@ export class ControlPlane extends pulumi.ComponentResource {
         ...child,
         dependsOn: [this.namespace, ...args.dependsOn],
         customTimeouts: { create: `${controlPlane.timeoutSeconds}s`, update: `${controlPlane.timeoutSeconds}s` },
-        hooks: pinnedChart(name, charts.controlPlane, args.host),
+        hooks: { ...pinned, beforeCreate: [...(pinned.beforeCreate ?? []), ...args.beforeStart] },
       },
     );
     // The chart has none. They select by label, so they may come before the pods.

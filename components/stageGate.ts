@@ -32,6 +32,8 @@ export interface StageGateArgs {
 
 /** A traffic gate ends within 30 s; a check of databases may take minutes. Then the way up is held. */
 const VERIFY_MAXIMUM_MS = 10 * 60 * 1000;
+/** A proof of the copy reads every row of both databases. */
+const COPY_MAXIMUM_MS = 4 * 60 * 60 * 1000;
 /** The way back waits no longer than this for the gate's first word; the engine usually has it within milliseconds. */
 const FIRST_WORD_MS = 2_000;
 /** Moves for which the gate proves the stage before. */
@@ -168,6 +170,23 @@ export class StageGate extends pulumi.ComponentResource {
 
   /** Runs the gate's checks without writing an entry. For an update that leaves the gate out (`--target`). */
   async verify(): Promise<void> {
+    await this.check(["gate", "--verify"], VERIFY_MAXIMUM_MS, `The gate for ${this.request.stage} does not hold`);
+  }
+
+  /**
+   * Proves once more that database B is A's copy. For an update of `start` that the gate had recorded long before.
+   * @param why what is wrong with the proof in the record
+   */
+  async proveCopy(why: string): Promise<void> {
+    await this.check(
+      ["copy"],
+      COPY_MAXIMUM_MS,
+      `Control plane B does not start: ${why}, and the new proof does not hold`,
+    );
+  }
+
+  /** Runs one check with the request and the secrets. @throws with its findings when it does not hold */
+  private async check(args: readonly string[], maximumMs: number, otherwise: string): Promise<void> {
     const { programFolder, projectFolder } = this.host;
     const script = join(programFolder, "checks", "cli.ts");
     const secrets = await Promise.all(
@@ -175,16 +194,16 @@ export class StageGate extends pulumi.ComponentResource {
         async ([variable, value]) => [variable, (await settled(value)).value] as const,
       ),
     );
-    const child = spawn(process.execPath, ["--import", "tsx", script, "gate", "--verify"], {
+    const child = spawn(process.execPath, ["--import", "tsx", script, ...args], {
       cwd: projectFolder,
       env: { ...this.host.environment, ...Object.fromEntries(secrets), PULUMI_COMMAND_STDOUT: this.recordText ?? "" },
       stdio: ["pipe", "ignore", "pipe"],
-      timeout: VERIFY_MAXIMUM_MS,
+      timeout: maximumMs,
       killSignal: "SIGKILL",
     });
     const said: Buffer[] = [];
     child.stderr.on("data", (chunk: Buffer) => said.push(chunk));
-    // A gate that ends before it read its request says so by its exit code.
+    // A check that ends before it read its request says so by its exit code.
     child.stdin.on("error", () => undefined);
     child.stdin.end(canonicalJson(this.request));
     const outcome = await new Promise<string | undefined>((resolve, reject) => {
@@ -192,14 +211,12 @@ export class StageGate extends pulumi.ComponentResource {
       child.once("close", (code, signal) => {
         if (code === 0) resolve(undefined);
         else
-          resolve(
-            signal === null ? `exit code ${code ?? "none"}` : `${signal}, after at most ${VERIFY_MAXIMUM_MS / 1000} s`,
-          );
+          resolve(signal === null ? `exit code ${code ?? "none"}` : `${signal}, after at most ${maximumMs / 1000} s`);
       });
     });
     if (outcome === undefined) return;
     const text = Buffer.concat(said).toString("utf8").trim();
-    throw new Error(`The gate for ${this.request.stage} does not hold (${outcome}).\n${text}`);
+    throw new Error(`${otherwise} (${outcome}).\n${text}`);
   }
 }
 

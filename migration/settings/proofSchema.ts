@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { group, list, text, whole } from "./fields";
+import { group, list, quantity, text, whole } from "./fields";
 
 /** What database B and its configuration are proved by, and what may differ. */
 
@@ -12,8 +12,10 @@ export const proof = group(
     statementTimeoutMinutes: whole(1, 240, "minutes").default(15),
     /** Keys of differing rows that a finding shows at most. 1-100, default 10. */
     keysShown: whole(1, 100, "keys").default(10),
+    /** Hours after which a proof of the copy says nothing any more, until control plane B starts. 1-168, default 24. */
+    maximumAgeHours: quantity(1, 168, "hours").default(24),
   },
-  "connections, statementTimeoutMinutes and keysShown",
+  "connections, statementTimeoutMinutes, keysShown and maximumAgeHours",
 ).prefault({});
 
 /** Tables or columns that may differ between the databases, beyond those the program knows, each with its reason. */

@@ -22,6 +22,7 @@ function clusterOf(stack: StackName, changes: Changes = {}): Promise<Recording> 
       provider,
       dsn: "postgres://dsn",
       dependsOn: [],
+      beforeStart: [],
     });
     new DashboardAccess("dashboard-b", { settings, controlPlane });
     for (const group of settings.gatewayGroups) {

@@ -335,6 +335,17 @@ describe("stage gate: its checks on their own", function () {
     );
   });
 
+  it("prove the copy once more, and say why", async () => {
+    const programFolder = await folderWith(
+      `process.stderr.write(process.argv.slice(2).join() + "\\nDOES NOT HOLD copy: route 17 differs\\n"); process.exitCode = 1;`,
+    );
+    const { gate } = await run({ host: { programFolder, projectFolder: folder } });
+    await assert.rejects(
+      gate.proveCopy("proved 30 hours ago"),
+      /Control plane B does not start: proved 30 hours ago, and the new proof does not hold \(exit code 1\)\.\ncopy\nDOES NOT HOLD copy/,
+    );
+  });
+
   it("refuse when they cannot even start", async () => {
     const { gate } = await run({ host: { programFolder: join(folder, "nowhere"), projectFolder: folder } });
     await assert.rejects(gate.verify(), /does not hold/);
