@@ -3,7 +3,13 @@ import { type ResourceType } from "../framework";
 import { dashboardFailures, metricAlarmFailures } from "./checks/cloudWatch";
 import { securityGroupFailures, securityGroupRuleFailures } from "./checks/ec2";
 import { listenerFailures, listenerRuleFailures, loadBalancerFailures, targetGroupFailures } from "./checks/elb";
-import { instanceFailures, parameterGroupFailures, snapshotFailures, subnetGroupFailures } from "./checks/rds";
+import {
+  instanceFailures,
+  parameterGroupFailures,
+  snapshotCopyFailures,
+  snapshotFailures,
+  subnetGroupFailures,
+} from "./checks/rds";
 import { type AwsType, resourceType } from "./resource";
 
 const MANAGED = "Managed by Pulumi";
@@ -117,6 +123,13 @@ const TYPES: readonly AwsType[] = [
     path: "rds/snapshot",
     replaceOn: ["dbInstanceIdentifier", "dbSnapshotIdentifier"],
     check: snapshotFailures,
+  },
+  {
+    token: "aws:rds/snapshotCopy:SnapshotCopy",
+    path: "rds/snapshotCopy",
+    replaceOn: ["sourceDbSnapshotIdentifier", "targetDbSnapshotIdentifier", "kmsKeyId", "copyTags"],
+    untold: ["copyTags", "sourceDbSnapshotIdentifier"],
+    check: snapshotCopyFailures,
   },
   {
     token: "aws:rds/subnetGroup:SubnetGroup",

@@ -30,6 +30,7 @@ export const HOLDS: Readonly<Record<Kind, Props>> = {
   rule: { listenerArn: "arn", priority: 1, actions: SPLIT, conditions: [{ hostHeader: { values: ["a.example"] } }] },
   instance: { snapshotIdentifier: "copy", identifier: "api7-b", instanceClass: "db.m6g.large" },
   snapshot: { dbInstanceIdentifier: "api7-a", dbSnapshotIdentifier: "copy-1" },
+  snapshotCopy: { sourceDbSnapshotIdentifier: "copy-1", targetDbSnapshotIdentifier: "copy-1-copy" },
   subnetGroup: { name: "b", subnetIds: ["subnet-1", "subnet-2"] },
   parameterGroup: { name: "b", family: "postgres15", parameters: [{ name: "work_mem", value: "8192" }] },
   dashboard: {

@@ -25,6 +25,7 @@ const TOKENS = {
   rule: "aws:lb/listenerRule:ListenerRule",
   instance: "aws:rds/instance:Instance",
   snapshot: "aws:rds/snapshot:Snapshot",
+  snapshotCopy: "aws:rds/snapshotCopy:SnapshotCopy",
   subnetGroup: "aws:rds/subnetGroup:SubnetGroup",
   parameterGroup: "aws:rds/parameterGroup:ParameterGroup",
   dashboard: "aws:cloudwatch/dashboard:Dashboard",

@@ -89,6 +89,38 @@ describe("local AWS over a real load balancer and real databases", function () {
     await assert.rejects(query(address, password, "select 1"), /ECONNREFUSED/);
   });
 
+  it("encrypts the copy of an unencrypted snapshot with a key, and what is restored from it stays as declared", async () => {
+    const shared = { instanceClass: "db.m6g.large", dbSubnetGroupName: "api7-a", skipFinalSnapshot: true };
+    const plain = { identifier: "plain", engine: "postgres", username: "api7", password: PASSWORD, allocatedStorage: 20 };
+    const source = await plugin.create("instance", { ...shared, ...plain, backupRetentionPeriod: 0 });
+    const names = { dbInstanceIdentifier: "plain", dbSnapshotIdentifier: "plain-1" };
+    const snapshot = await plugin.create("snapshot", names);
+    assert.equal(snapshot.outputs["encrypted"], false);
+    const kmsKeyId = `arn:aws:kms:${REGION}:123456789012:key/11111111-2222-3333-4444-555555555555`;
+    const copy = await plugin.create("snapshotCopy", {
+      sourceDbSnapshotIdentifier: "plain-1",
+      targetDbSnapshotIdentifier: "plain-1-copy",
+      kmsKeyId,
+    });
+    assert.equal(copy.outputs["encrypted"], true);
+    const restore = { ...shared, storageEncrypted: true, backupRetentionPeriod: 0 };
+    const unencrypted = await plugin.create("instance", {
+      ...restore,
+      identifier: "of-plain",
+      snapshotIdentifier: "plain-1",
+    });
+    assert.equal((await plugin.read(unencrypted))?.inputs["storageEncrypted"], false, "planned for replacement for ever");
+    const encrypted = await plugin.create("instance", {
+      ...restore,
+      kmsKeyId,
+      identifier: "of-copy",
+      snapshotIdentifier: "plain-1-copy",
+    });
+    assert.deepEqual((await plugin.read(encrypted))?.inputs, encrypted.inputs);
+    for (const made of [encrypted, unencrypted, copy, snapshot, source]) await plugin.delete(made);
+    assert.equal(await plugin.read(copy), undefined);
+  });
+
   it("moves real requests from A to B by the weights", async () => {
     const pods = ["a", "b"].map((cluster, index) => ({
       cluster,

@@ -1,6 +1,8 @@
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type {
+  CopyDBSnapshotMessage,
+  CopyDBSnapshotResult,
   CreateDBSnapshotMessage,
   CreateDBSnapshotResult,
   DBSnapshotMessage,
@@ -9,7 +11,7 @@ import type {
   DescribeDBSnapshotsMessage,
 } from "@aws-sdk/client-rds";
 import { hexId } from "../account";
-import { AwsError } from "../errors";
+import { AwsError, notModelled } from "../errors";
 import { paged } from "../paging";
 import { type Tags, tagsOf } from "../tags";
 import { describeSnapshot } from "./describe";
@@ -22,6 +24,8 @@ import { type RdsState } from "./state";
 export type SnapshotActions = {
   /** Goes on after the answer, as on AWS. */
   CreateDBSnapshot(input: CreateDBSnapshotMessage): CreateDBSnapshotResult;
+  /** Within this account and Region; with a key the copy is encrypted, whatever its source. */
+  CopyDBSnapshot(input: CopyDBSnapshotMessage): CopyDBSnapshotResult;
   DescribeDBSnapshots(input: DescribeDBSnapshotsMessage): DBSnapshotMessage;
   DeleteDBSnapshot(input: DeleteDBSnapshotMessage): Promise<DeleteDBSnapshotResult>;
 };
@@ -32,6 +36,22 @@ export function snapshotActions(state: RdsState): SnapshotActions {
       const instance = state.instance(input.DBInstanceIdentifier ?? "");
       const identifier = input.DBSnapshotIdentifier ?? "";
       void beginSnapshot(state, instance, identifier, tagsOf(input.Tags));
+      return { DBSnapshot: describeSnapshot(state, state.snapshot(identifier)) };
+    },
+
+    CopyDBSnapshot(input) {
+      const { account } = state.options.network;
+      const prefix = account.rdsArn("snapshot", "");
+      const named = input.SourceDBSnapshotIdentifier ?? "";
+      if (named.startsWith("arn:") && !named.startsWith(prefix)) {
+        throw notModelled("copying snapshots of other accounts and Regions", "It has those of this one.");
+      }
+      const source = state.snapshot(named.startsWith(prefix) ? named.slice(prefix.length) : named);
+      const identifier = input.TargetDBSnapshotIdentifier ?? "";
+      beginCopy(state, source, identifier, input.KmsKeyId, {
+        ...(input.CopyTags === true ? source.tags : {}),
+        ...tagsOf(input.Tags),
+      });
       return { DBSnapshot: describeSnapshot(state, state.snapshot(identifier)) };
     },
 
@@ -60,12 +80,7 @@ export function snapshotActions(state: RdsState): SnapshotActions {
 /** Takes a snapshot. Answers whether it became available. @throws AwsError for what RDS refuses, at once */
 export function beginSnapshot(state: RdsState, instance: Instance, identifier: string, tags: Tags): Promise<boolean> {
   refuse(identifierFault("snapshot", identifier));
-  if (state.snapshots.has(identifier)) {
-    throw new AwsError(
-      "DBSnapshotAlreadyExists",
-      `Cannot create the snapshot because a snapshot with the identifier ${identifier} already exists.`,
-    );
-  }
+  refuseTaken(state, identifier);
   const { server, status, resourceId } = instance;
   if (status !== "available" || server?.running !== true) {
     throw new AwsError(
@@ -105,6 +120,50 @@ export function beginSnapshot(state: RdsState, instance: Instance, identifier: s
       state.edit(resourceId, { status: "available" });
   });
   return taken;
+}
+
+/** Copies a snapshot's files under another name. @throws AwsError for what RDS refuses, at once */
+function beginCopy(
+  state: RdsState,
+  source: Snapshot,
+  identifier: string,
+  kmsKeyId: string | undefined,
+  tags: Tags,
+): void {
+  refuse(identifierFault("snapshot", identifier));
+  refuseTaken(state, identifier);
+  if (source.status !== "available") {
+    throw new AwsError("InvalidDBSnapshotState", `Snapshot ${source.identifier} is ${source.status}, not available.`);
+  }
+  const encrypted = kmsKeyId === undefined ? {} : { storageEncrypted: true, kmsKeyId };
+  const folder = join(state.options.home, `${identifier}-${hexId(8)}`);
+  const copy: Snapshot = {
+    ...source,
+    ...encrypted,
+    identifier,
+    createdAt: new Date(),
+    status: "creating",
+    folder,
+    tags,
+  };
+  state.snapshots.set(identifier, copy);
+  state.background(identifier, async () => {
+    try {
+      await cp(source.folder, folder, { recursive: true, preserveTimestamps: true });
+      state.editSnapshot(identifier, { status: "available" });
+    } catch (error) {
+      state.editSnapshot(identifier, { status: "failed" });
+      state.options.log(`rds: copy ${identifier} failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  });
+}
+
+function refuseTaken(state: RdsState, identifier: string): void {
+  if (!state.snapshots.has(identifier)) return;
+  throw new AwsError(
+    "DBSnapshotAlreadyExists",
+    `Cannot create the snapshot because a snapshot with the identifier ${identifier} already exists.`,
+  );
 }
 
 async function take(

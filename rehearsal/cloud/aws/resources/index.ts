@@ -9,6 +9,7 @@ import { type Changed, doing, type Handler, type Look, type Made, ProviderError,
 import { isResourcePath, type ResourcePath } from "./inputs";
 import { instanceHandler } from "./rdsInstance";
 import { parameterGroupHandler, snapshotHandler, subnetGroupHandler } from "./rdsOther";
+import { snapshotCopyHandler } from "./rdsSnapshotCopy";
 import { securityGroupHandler, securityGroupRuleHandler } from "./securityGroups";
 
 export { ProviderError } from "./handler";
@@ -36,6 +37,7 @@ export class ResourceApi {
       "lb/listenerRule": listenerRuleHandler(services),
       "rds/instance": instanceHandler(services),
       "rds/snapshot": snapshotHandler(services),
+      "rds/snapshotCopy": snapshotCopyHandler(services),
       "rds/subnetGroup": subnetGroupHandler(services),
       "rds/parameterGroup": parameterGroupHandler(services),
       "cloudwatch/metricAlarm": metricAlarmHandler(services),

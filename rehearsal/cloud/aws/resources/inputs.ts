@@ -222,6 +222,14 @@ export const INPUTS = {
     tags,
     region,
   }),
+  "rds/snapshotCopy": z.strictObject({
+    sourceDbSnapshotIdentifier: z.string(),
+    targetDbSnapshotIdentifier: z.string(),
+    kmsKeyId: text,
+    copyTags: flag,
+    tags,
+    region,
+  }),
   "rds/subnetGroup": z.strictObject({
     name: z.string(),
     description: z.string(),

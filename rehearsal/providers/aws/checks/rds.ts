@@ -90,6 +90,16 @@ export function snapshotFailures(news: Props): Failure[] {
   return textFailures(news, "dbSnapshotIdentifier", (value) => identifierFault("snapshot", value));
 }
 
+/** `aws.rds.SnapshotCopy` beyond its schema. */
+export function snapshotCopyFailures(news: Props): Failure[] {
+  return [
+    ...textFailures(news, "targetDbSnapshotIdentifier", (value) => identifierFault("snapshot", value)),
+    ...textFailures(news, "kmsKeyId", (value) =>
+      /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/./.test(value) ? undefined : `"${value}" is an invalid ARN.`,
+    ),
+  ];
+}
+
 /** `aws.rds.SubnetGroup` beyond its schema. */
 export function subnetGroupFailures(news: Props): Failure[] {
   const subnets = list(news, "subnetIds");
