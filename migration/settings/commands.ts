@@ -65,13 +65,14 @@ export function mendCommand(path: Path, schema: z.ZodType, whole: unknown, value
   if (!compound && !(inner instanceof z.ZodDiscriminatedUnion)) return setCommand(path, meant(wanted, value));
   const missing = needs(wanted, path);
   if (Array.isArray(value) && inner instanceof z.ZodArray) {
-    // Too short: what is there stays.
     const there = value.length;
+    // Too short: what is there stays. Too long: the last one goes.
     const more = missing.filter((place) => Number(place[path.length]) >= there);
-    return more.length === 0
-      ? removeCommand([...path, there - 1])
-      : more.map((place) => setCommand(place)).join(" && ");
+    if (more.length > 0) return more.map((place) => setCommand(place)).join(" && ");
+    if (there > 0) return removeCommand([...path, there - 1]);
   }
+  // What need not be there is best left to its default.
+  if (value !== undefined && wanted.safeParse(undefined).success) return removeCommand(path);
   const remove = value === undefined ? [] : [removeCommand(path)];
   const set = missing.map((place) => setCommand(place));
   return [...remove, ...set].join(" && ") || setCommand(path);

@@ -181,10 +181,17 @@ export const judge = group(
         falseStopPercent: percent(0.001, 20).default(0.2),
         /** How much worse one service may be, in errors. Default 5: small services have few requests. */
         marginErrors: points().default(5),
+        /** How much worse in answers beyond A's p95 of the service. Default 10, twice A's usual share. */
+        marginSlow: points().default(10),
+        /**
+         * Requests below which the latency of a service is not judged: on A, before its p95 counts as known, and on B,
+         * before *go* asks for it. Errors are asked for all the same. Default 100: five beyond the p95.
+         */
+        requests: whole(20, 10_000_000, "requests").default(100),
         /** Services too small to be judged, whose *go* a person takes on by naming them. Default: none. */
         acceptThin: list(text("the name of a service"), "a list of services").default([]),
       },
-      "falseStopPercent, marginErrors and acceptThin",
+      "falseStopPercent, margins, requests and acceptThin",
     ).prefault({}),
 
     /**

@@ -1,4 +1,5 @@
 import { databaseSourceFindings } from "./databaseSourceRules";
+import { ANSWER_RULES } from "./rules/answerRules";
 import { CALENDAR_RULES } from "./rules/calendarRules";
 import { CLUSTER_RULES } from "./rules/clusterRules";
 import { DATABASE_RULES } from "./rules/databaseRules";
@@ -18,6 +19,7 @@ const RULES: readonly Rule[] = [
   ...STAGE_RULES,
   ...VERSION_RULES,
   ...LISTENER_RULES,
+  ...ANSWER_RULES,
   ...FREEZE_RULES,
   ...PIN_RULES,
   ...DATABASE_RULES,

@@ -25,7 +25,9 @@ const freezeSparesTraffic: Rule = ({ clusterA, loadBalancer, gatewayGroups }) =>
       host === undefined ? undefined : theirs.find((theirHost) => meet(theirHost.toLowerCase(), host.toLowerCase()));
     if (met !== undefined) {
       const expected = `a host that gatewayGroups[${index}] does not serve on the same listener; it has ${met}`;
-      findings.push(finding(at("hosts", 0), host, expected, "harm"));
+      // A group that takes every host meets any.
+      const place = met === "*" ? ["gatewayGroups", index, "match", "hosts", 0] : at("hosts", 0);
+      findings.push(finding(at("hosts", 0), host, expected, "harm", setCommand(place)));
     }
     if (match.priority === freeze.priority || match.priority === freeze.priority + 1) {
       const expected = `two free numbers: ${match.priority} is gatewayGroups[${index}]'s, and the freeze takes ${freeze.priority} and ${freeze.priority + 1}`;

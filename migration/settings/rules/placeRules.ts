@@ -34,7 +34,13 @@ const oneRegion: Rule = (parsed, { region }) => {
   if (region === undefined) {
     return [finding(["aws:region"], undefined, "an AWS region", "listener")];
   }
-  return arnsOf(parsed)
+  const arns = arnsOf(parsed);
+  const [first, ...others] = new Set(arns.map(({ arn }) => regionOf(arn)));
+  if (first !== undefined && first !== region && others.length === 0 && arns.length > 1) {
+    const path = ["aws:region"];
+    return [finding(path, region, `${first}, as every ARN of the settings`, "listener", setCommand(path, first))];
+  }
+  return arns
     .filter(({ arn }) => regionOf(arn) !== region)
     .map(({ path, arn, effect }) => finding(path, arn, `an ARN of ${region}, as aws:region`, effect));
 };
