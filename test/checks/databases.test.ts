@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { targetFromDsn, type DatabaseTarget } from "../../checks/clients/databaseTarget";
 import { compareDatabases, type CompareOptions, type CompareSummary } from "../../checks/database/compare";
+import { type Progress } from "../../checks/database/progress";
 import { type CheckResult } from "../../checks/result";
 import { TestServer } from "./support/postgres";
 import { findingOn } from "./support/scope";
@@ -32,6 +34,18 @@ const SCHEMA = `
   create index route_spec on route using gin (spec);
   create function touch() returns trigger language plpgsql as 'begin return new; end';
   create trigger touch before update on route for each row execute function touch();
+  create materialized view summary as select count(*) as routes from route;
+  create unlogged table scratch (id int primary key, text text);
+  insert into scratch values (1, 'x');
+  create table parent (id int primary key, text text);
+  create table child (more text) inherits (parent);
+  insert into parent values (1, 'p');
+  insert into child values (2, 'c', 'm');
+  create table kinds (id int primary key, meta json, bits bit(8), place point, uid uuid, address inet, flags boolean[], many numrange, title varchar(9), fixed char(4), weight real, day date);
+  insert into kinds values (1, '{"a": 1}', B'10000001', '(1,2)', '00000000-0000-0000-0000-000000000001', '10.0.0.1', '{t,null}', '[1,2)', 'x', 'y', 'NaN', '2026-01-01');
+  comment on table limits is 'per plugin';
+  select lo_from_bytea(4711, '\\x00ff10'), lo_from_bytea(4712, '');
+  grant select on route to public;
   create sequence spare;
   select nextval('spare'), nextval('spare');
   create table gateway_instance (id text primary key, hostname text, last_heartbeat_time timestamptz);
@@ -51,6 +65,7 @@ describe("check: databases", () => {
 
   before(async () => {
     server = await TestServer.start("127.241.1.1");
+    await server.asAdmin("api7ee", "create role operator", "grant operator to api7ee");
   });
   after(() => server.stop());
   beforeEach(() => server.fresh(SCHEMA));
@@ -73,9 +88,10 @@ describe("check: databases", () => {
     assert.deepEqual(result.findings, []);
     assert.equal(result.verdict, "holds");
     assert.equal(summary.equal, true);
-    // odd, route, limits, secret, User Log, tag, two partitions, empty, token, kine by key, gateway_instance.
-    assert.equal(summary.tables, 12);
-    assert.equal(summary.rows, 1 + 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1 + 1);
+    // odd, route, limits, secret, User Log, tag, two partitions, empty, token, kine by key, gateway_instance, the
+    // materialized view, scratch, parent, child, kinds, and the large objects.
+    assert.equal(summary.tables, 18);
+    assert.equal(summary.rows, 1 + 500 + 3 + 2 + 2 + 3 + 2 + 0 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 2);
     assert.match(summary.digest, /^[0-9a-f]{64}$/);
     const notes = result.notes.join("\n");
     for (const table of ["gateway_instance", "audit_log", "token columns last_used_at", "kine"]) {
@@ -124,8 +140,99 @@ describe("check: databases", () => {
     ["a changed row without a key", "update tag set value = '2' where name = 'b'", "public.tag", /1 only in A, 1 only in B/],
     ["the newest value of a key", "insert into kine (name, created, deleted, create_revision, prev_revision, lease, value) values ('/routes/1', 0, 0, 1, 3, 0, 'newer')", "public.kine", /\/routes\/1 \(changed\)/],
     ["a key that was deleted", "insert into kine (name, created, deleted, create_revision, prev_revision, lease) values ('/routes/1', 0, 1, 1, 3, 0)", "public.kine", /\/routes\/1 \(only in A\)/],
+    ["a parent's own row", "update only parent set text = 'q' where id = 1", "public.parent", /1 changed.*1 \(changed\)/],
+    ["a row of a child", "update child set more = 'n'", "public.child", /1 changed|1 only in A, 1 only in B/],
+    ["an unlogged table that a snapshot emptied", "truncate scratch", "public.scratch", /0 rows in B, 1 in A.*1 \(only in A\)/],
+    ["a space in json", `update kinds set meta = '{"a":1}'`, "public.kinds", /1 changed/],
+    ["a changed bit", "update kinds set bits = B'10000000'", "public.kinds", /1 changed/],
+    ["a moved point", "update kinds set place = '(2,1)'", "public.kinds", /1 changed/],
+    ["another address of a network", "update kinds set address = '10.0.0.1/31'", "public.kinds", /1 changed/],
+    ["null inside an array", "update kinds set flags = '{t,f}'", "public.kinds", /1 changed/],
+    ["another end of a range", "update kinds set many = '[1,2]'", "public.kinds", /1 changed/],
+    ["NaN of a real", "update kinds set weight = 0", "public.kinds", /1 changed/],
+    ["a gateway instance's name beside its heartbeat", "update gateway_instance set hostname = 'b-1', last_heartbeat_time = now() + interval '1 h'", "public.gateway_instance", /i1 \(changed\)/],
     ["a token's hash beside a volatile column", "update token set hash = 'other'", "public.token", /t1 \(changed\)/],
   ]; // prettier-ignore
+  it("names a row without a key by its place and hash", async () => {
+    await server.run("b", "delete from tag where name = 'b'");
+    assert.match(
+      findingOn((await compare()).result, "public.tag").seen,
+      /row at ctid \(0,3\) with hash [0-9a-f]+ \(only in A\)/,
+    );
+  });
+
+  it("finds a large object's changed byte, and one that is missing", async () => {
+    await server.run("b", "select lo_put(4711, 1, '\\xfe')", "select lo_unlink(4712)");
+    const { seen } = findingOn((await compare()).result, "large objects");
+    assert.match(seen, /1 changed, 1 only in A, 0 only in B; 2 of them: 4711 \(changed\), 4712 \(only in A\)/);
+  });
+
+  it("does not mind a hole in a large object that a dump fills", async () => {
+    for (const database of ["a", "b"])
+      await server.run(database, "select lo_from_bytea(4713, ''), lo_put(4713, 900000, '\\x01')");
+    await server.run("b", "select lo_put(4713, 1000, decode(repeat('00', 5000), 'hex'))");
+    assert.deepEqual((await compare()).result.findings, []);
+    await server.run("b", "select lo_put(4713, 300000, '\\x02')");
+    assert.match(findingOn((await compare()).result, "large objects").seen, /4713 \(changed\)/);
+  });
+
+  it("finds a materialized view that was refreshed on one side only", async () => {
+    await server.run(
+      "b",
+      "insert into route values ('extra', '{}')",
+      "refresh materialized view summary",
+      "delete from route where id = 'extra'",
+    );
+    const finding = findingOn((await compare()).result, "materialized view public.summary");
+    assert.match(finding.remedy, /REFRESH MATERIALIZED VIEW public\.summary/);
+  });
+
+  it("finds equal what is stored in another order, vacuumed, clustered or analyzed", async () => {
+    await server.run(
+      "b",
+      "create table moved as select * from route order by md5(id)",
+      "truncate route",
+      "insert into route select * from moved",
+      "drop table moved",
+      "update secret set note = note",
+      "cluster route using route_pkey",
+      "vacuum full limits",
+      "vacuum analyze",
+    );
+    await server.run("a", "update route set paths = paths", "vacuum route");
+    assert.deepEqual((await compare()).result.findings, []);
+  });
+
+  it("holds for two empty databases, and says that there was nothing; an empty copy does not hold", async () => {
+    await server.run(
+      "api7ee",
+      "drop database b",
+      "create database b",
+      "drop database if exists c",
+      "create database c",
+    );
+    const target = (database: string): DatabaseTarget => targetFromDsn(`database ${database}`, server.dsn(database));
+    const options = {
+      check: "databases",
+      volatile: [],
+      statementTimeoutMs: 20_000,
+      keysShown: 3,
+      signal: new AbortController().signal,
+    };
+    const empty = await compareDatabases(target("b"), target("c"), options);
+    assert.deepEqual([empty.result.verdict, empty.summary.tables], ["holds", 0]);
+    assert.match(empty.result.notes.join("\n"), /0 tables: both databases are empty/);
+    const { result } = await compare();
+    assert.equal(result.verdict, "fails");
+    assert.equal(findingOn(result, "table public.route").seen, "missing in B");
+    // What belongs to a missing table goes with it.
+    assert.ok(
+      !result.findings.some(({ subject }) => /^(column|index|owner|grant)/.test(subject)),
+      JSON.stringify(result.findings.map(({ subject }) => subject)),
+    );
+    await server.run("api7ee", "drop database c");
+  });
+
   for (const [what, statement, table, seen] of rows) {
     it(`finds ${what}`, async () => {
       await server.run("b", statement);
@@ -171,6 +278,18 @@ describe("check: databases", () => {
     ["a sequence's step", "alter sequence spare increment by 10", "sequence public.spare"],
     ["an extension", "create extension pgcrypto", "extension pgcrypto"],
     ["row security", "alter table tag enable row level security", "table public.tag"],
+    ["a comment", "comment on table limits is 'other'", "comment pg_class public.limits"],
+    ["an option of a table", "alter table tag set (fillfactor = 50)", "table public.tag"],
+    ["a missing grant", "revoke select on route from public", "grant on table public.route to public"],
+    ["another owner", "alter schema portal owner to operator", "owner schema portal"],
+    ["a default privilege", "alter default privileges grant select on tables to public", "default privileges of api7ee in every schema for r"],
+    ["a policy", "create policy mine on tag using (name <> 'x')", "policy public.tag.mine"],
+    ["a rule", "create rule keep as on delete to tag do instead nothing", "rule public.tag.keep"],
+    ["a composite type", "alter type span add attribute more int", "type public.span"],
+    ["an inherited table that is its own", "alter table child no inherit parent", "parent public.parent of public.child"],
+    ["a materialized view's query", "drop materialized view summary; create materialized view summary as select count(*) + 0 as routes from route", "materialized view public.summary"],
+    ["a time zone of the database", "alter database b set timezone to 'Asia/Tokyo'", "database setting TimeZone"],
+    ["a search path of the role in the database", "alter role api7ee in database b set search_path to portal", "role setting search_path of api7ee in this database"],
     ["a setting of the database", "alter database b set search_path to portal", "database setting search_path"],
   ]; // prettier-ignore
   for (const [what, statements, subject] of objects) {
@@ -248,6 +367,67 @@ describe("check: databases", () => {
     assert.match(result.notes.join("\n"), /public\.limits columns rate \(counted by each gateway\)/);
     assert.match(result.notes.join("\n"), /public\.tag \(made anew every night\)/);
     assert.equal((await compare({ volatile: volatile.slice(0, 1) })).result.verdict, "fails");
+  });
+
+  it("compares the other columns of a table that it knows as runtime data when the settings declare single ones", async () => {
+    await server.run("b", "update audit_log set text = 'changed'");
+    const { result } = await compare({ volatile: [{ table: "audit_log", columns: ["id"], reason: "numbered anew" }] });
+    assert.match(findingOn(result, "public.audit_log").seen, /1 only in A, 1 only in B/);
+  });
+
+  it("tells of a declared table or column that does not exist", async () => {
+    const volatile = [
+      { table: "limts", reason: "mistyped" },
+      { table: "limits", columns: ["rat"], reason: "mistyped" },
+    ];
+    const notes = (await compare({ volatile })).result.notes.join("\n");
+    assert.match(notes, /there is no table limts/);
+    assert.match(notes, /there is no column rat in table limits/);
+  });
+
+  it("gives no false alarm while A's runtime data is written all the time, and finds a change beside it", async () => {
+    const state: { writing: boolean } = { writing: true };
+    const writer = (async () => {
+      for (let n = 0; state.writing; n += 1) {
+        await server.run(
+          "a",
+          "update gateway_instance set last_heartbeat_time = clock_timestamp()",
+          `insert into gateway_instance values ('n${n}', 'a-n', now())`,
+          "insert into audit_log (text) values ('again')",
+          "update token set last_used_at = clock_timestamp()",
+        );
+      }
+    })();
+    try {
+      assert.deepEqual((await compare()).result.findings, []);
+      await server.run("b", "update token set hash = 'other'");
+      const { result } = await compare();
+      assert.deepEqual(
+        result.findings.map(({ subject }) => subject),
+        ["table public.token"],
+      );
+    } finally {
+      state.writing = false;
+      await writer;
+    }
+  });
+
+  it("does not take another default of the server for a difference of the database, but tells it", async () => {
+    await server.run("api7ee", "alter role api7ee set timezone to 'Asia/Tokyo'");
+    try {
+      const { result } = await compare();
+      assert.deepEqual(result.findings, []);
+    } finally {
+      await server.run("api7ee", "alter role api7ee reset timezone");
+    }
+  });
+
+  it("tells how far it has come", async () => {
+    const seen: Progress[] = [];
+    const { summary } = await compare({ onProgress: (progress) => seen.push(progress) });
+    const last = seen.at(-1);
+    const { tables, rows } = summary;
+    assert.deepEqual([last?.tables, last?.tablesDone, last?.rowsA, last?.rowsB], [tables, tables, rows, rows]);
   });
 
   it("compares a copy whose enumerations and tables have other internal numbers, as a dump makes it", async () => {
