@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { controlPlaneValues } from "../../components/controlPlane";
+import { dataPlaneValues } from "../../components/dataPlane";
+import { withExtraValues } from "../../components/values";
+import { OWN_VALUES, refusedValues } from "../../migration/settings/chartValues";
+import { settingsOf } from "../migration/stackConfig";
+
+/** Every value that the program can set, options that are off by default included. */
+function everyValue(): Record<keyof typeof OWN_VALUES, Record<string, unknown>> {
+  const settings = settingsOf("prod", {
+    "controlPlane.imagePullSecret": "registry",
+    "controlPlane.prometheusUrl": "http://prometheus:9090",
+  });
+  const [group] = settings.gatewayGroups;
+  assert.ok(group?.clusterB.autoscaling !== undefined && group.clusterB.environmentSecret !== undefined);
+  return {
+    controlPlane: controlPlaneValues(settings, "postgres://b"),
+    dataPlane: dataPlaneValues(settings, group, "https://b:7943", "gateway-tls"),
+  };
+}
+
+function leaves(value: unknown, path: readonly string[]): readonly (readonly string[])[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [path];
+  return Object.entries(value).flatMap(([key, field]) => leaves(field, [...path, key]));
+}
+
+function nested(path: readonly string[], value: unknown): Record<string, unknown> {
+  const [key = "", ...rest] = path;
+  return { [key]: rest.length === 0 ? value : nested(rest, value) };
+}
+
+describe("extra values of the charts", () => {
+  for (const [chart, values] of Object.entries(everyValue()) as [keyof typeof OWN_VALUES, Record<string, unknown>][]) {
+    const paths = leaves(values, []);
+
+    it(`${chart}: may be none of what the program sets, nor something around it`, () => {
+      assert.ok(paths.length > 15);
+      for (const path of paths) {
+        for (let length = 1; length <= path.length; length += 1) {
+          const extra = nested(path.slice(0, length), "other");
+          assert.equal(refusedValues(chart, extra).length, 1, path.slice(0, length).join("."));
+        }
+      }
+    });
+
+    it(`${chart}: every path that is kept from them is one that the program sets, or a pin`, () => {
+      const set = paths.map((path) => path.join("."));
+      const pins = ["nameOverride", "deployment", "apisix.extraEnvVarsCM", "prometheus", "jaeger", "postgresql"];
+      for (const own of OWN_VALUES[chart]) {
+        assert.ok(pins.includes(own) || set.some((path) => path === own || path.startsWith(`${own}.`)), own);
+      }
+    });
+
+    it(`${chart}: lie beside the program's own, which stay as they are`, () => {
+      const extra = {
+        podAnnotations: { team: "platform" },
+        apisix: { nodeSelector: { pool: "api7" } },
+        dashboard: { tolerations: [1] },
+      };
+      assert.deepEqual(refusedValues(chart, extra), []);
+      const joined = withExtraValues(values, extra);
+      assert.deepEqual(joined["podAnnotations"], { team: "platform" });
+      for (const path of paths) {
+        const at = (holder: unknown): unknown =>
+          path.reduce<unknown>((inner, key) => (inner as Record<string, unknown>)[key], holder);
+        assert.deepEqual(at(joined), at(values), path.join("."));
+      }
+      const holder = joined[chart === "dataPlane" ? "apisix" : "dashboard"] as Record<string, unknown>;
+      assert.deepEqual(
+        chart === "dataPlane" ? holder["nodeSelector"] : holder["tolerations"],
+        chart === "dataPlane" ? { pool: "api7" } : [1],
+      );
+    });
+
+    it(`${chart}: change nothing when there are none`, () => {
+      assert.deepEqual(withExtraValues(values, {}), values);
+    });
+  }
+
+  it("even where they were not refused, the program's value stands", () => {
+    assert.deepEqual(withExtraValues({ etcd: { host: ["b"] } }, { etcd: { host: ["a"], user: "x" } }), {
+      etcd: { host: ["b"], user: "x" },
+    });
+    assert.deepEqual(withExtraValues({ etcd: { host: ["b"] } }, { etcd: null }), { etcd: { host: ["b"] } });
+  });
+});
