@@ -231,7 +231,7 @@ describe("check: freeze held", () => {
   it("names a row that is gone by what B still has", async () => {
     const { record, readEvidence } = await withRows();
     await server.run("a", "delete from service");
-    const { instanceIdentifier: _, ...databaseB } = SCOPE.databaseB;
+    const databaseB = { ...SCOPE.databaseB, instanceIdentifier: undefined };
     const look = { ...context({}, record, scopeOf({ databaseB })), readEvidence };
     assert.match(findingOn(await freezeHeld.run(look), "table public.service of A").seen, /public\.service s1 gone/);
   });

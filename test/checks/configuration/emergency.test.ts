@@ -64,7 +64,7 @@ describe("emergency change", function () {
   }
 
   function input(stage: GateRequest["stage"], more: Partial<GateRequest>): GateInput {
-    const { instanceIdentifier: _, ...databaseB } = SCOPE.databaseB;
+    const databaseB = { ...SCOPE.databaseB, instanceIdentifier: undefined };
     const clusterA = { ...SCOPE.clusterA, kubeconfig: kubernetes.kubeconfig };
     const request: GateRequest = { ...REQUEST, scope: { ...SCOPE, clusterA, databaseB }, stage, ...more };
     return {

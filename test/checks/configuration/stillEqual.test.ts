@@ -43,7 +43,7 @@ describe("check: still equal", function () {
     dsn: { readonly a?: string; readonly b?: string } = {},
   ): CheckContext {
     const { signal } = new AbortController();
-    const { instanceIdentifier: _, ...databaseB } = SCOPE.databaseB;
+    const databaseB = { ...SCOPE.databaseB, instanceIdentifier: undefined };
     const whole: MigrationScope = { ...SCOPE, databaseB, ...scope };
     const environment = {
       MIGRATION_DATABASE_A_DSN: dsn.a ?? pair.server.dsn("a"),

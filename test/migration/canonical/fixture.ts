@@ -48,7 +48,11 @@ export function side(tables: readonly (readonly [TableFacts, Rows, Rows?])[]): C
 }
 
 function rowOf(table: TableFacts, values: Readonly<Record<string, Value>>): ConfigurationRow {
-  return { key: table.key.map((column) => String(values[column])).join(), values, hash: "0" };
+  return { key: table.key.map((column) => textOf(values[column] ?? null)).join(), values, hash: "0" };
+}
+
+function textOf(value: Value): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** `object field: a -> b`. */
