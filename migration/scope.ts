@@ -40,7 +40,11 @@ export function scopeOf(settings: Settings): MigrationScope {
       return { group: group.shortId, ...found, priority: group.match?.priority };
     }),
     volatile: settings.volatile,
-    proof: settings.proof,
+    proof: {
+      connections: settings.proof.connections,
+      statementTimeoutMinutes: settings.proof.statementTimeoutMinutes,
+      keysShown: settings.proof.keysShown,
+    },
     heartbeatSeconds: settings.heartbeatSeconds,
   };
 }
@@ -100,8 +104,12 @@ function answersOf(setting: NonNullable<Settings["compareAnswers"]>): NonNullabl
 function prerequisitesOf(settings: Settings): NonNullable<Inspection["prerequisites"]> {
   const { clusterA, databaseB, network, loadBalancer, charts, gatewayGroups } = settings;
   const { replicas, controlPlane } = clusterA;
+  const { source } = databaseB;
   return {
     databaseA: clusterA.databaseIdentifier,
+    ...(source.kind === "dump"
+      ? source.bastion === undefined && { dumpMajor: Number.parseInt(databaseB.engineVersion, 10) }
+      : source.kmsKeyArn === undefined && source.snapshotIdentifier === undefined && { needsEncryptedA: true }),
     engineVersion: databaseB.engineVersion,
     databaseSubnetIds: network.databaseSubnetIds,
     loadBalancerSubnetIds: loadBalancer.kind === "new" ? loadBalancer.subnetIds : [],

@@ -1,4 +1,4 @@
-import { findTools } from "../../operations/copy/tools";
+import { findTools } from "../../checks/clients/dumpTools";
 import { DEFAULT_CONNECTIONS, Snapshot } from "../../checks/clients/postgres";
 import { compareDatabases } from "../../checks/database/compare";
 import { fingerprintConfiguration } from "../../checks/database/fingerprint";

@@ -6,8 +6,8 @@ import { group, list, quantity, text, whole } from "./fields";
 /** How databases are compared. All of it is load on A, which serves meanwhile. */
 export const proof = group(
   {
-    /** Connections to each database while proving. 1-16, default 3. */
-    connections: whole(1, 16, "connections").default(3),
+    /** Connections to each database while proving. 1-16, default 2. */
+    connections: whole(1, 16, "connections").default(2),
     /** Minutes that one statement may take. 1-240, default 15. */
     statementTimeoutMinutes: whole(1, 240, "minutes").default(15),
     /** Keys of differing rows that a finding shows at most. 1-100, default 10. */
