@@ -2,6 +2,7 @@ import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import { shapeOfThisRun } from "./components/abandon";
+import { AnswerRules } from "./components/answerRules";
 import { ConfigurationFreeze } from "./components/configurationFreeze";
 import { ControlPlane } from "./components/controlPlane";
 import { freshCopy } from "./components/copyProof";
@@ -101,6 +102,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
         controlPlaneToken,
       });
     });
+    if (settings.compareAnswers !== undefined) new AnswerRules("answers", settings, split);
     proof(
       "cluster-b-healthy",
       { name: "health", request: scopeOf(settings), secrets: { ...databaseBSecrets(secrets), controlPlaneToken } },

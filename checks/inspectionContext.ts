@@ -1,3 +1,4 @@
+import { SampleRoutes } from "../migration/answers";
 import { Endpoints } from "../migration/endpoints";
 import { NO_INSPECTION, type Inspection } from "../migration/inspection";
 import { StatefulPlugins } from "../migration/statefulPlugins";
@@ -37,6 +38,7 @@ export interface ReadConfiguration {
   readonly endpoints: Endpoints;
   readonly stateful: StatefulPlugins;
   readonly certificates: Certificates;
+  readonly routes: SampleRoutes;
   readonly environments: readonly GroupEnvironment[];
 }
 
@@ -59,6 +61,7 @@ async function read(context: CheckContext): Promise<ReadConfiguration> {
   const endpoints = new Endpoints(plain);
   const stateful = new StatefulPlugins(plain);
   const certificates = new Certificates();
+  const routes = new SampleRoutes();
   const snapshot = await Snapshot.open(await context.systems.databaseB(), {
     connections: 1,
     statementTimeoutMs: STATEMENT_MS,
@@ -71,11 +74,12 @@ async function read(context: CheckContext): Promise<ReadConfiguration> {
       endpoints.add(document);
       stateful.add(document);
       certificates.add(document);
+      routes.add(document);
     }
   } finally {
     await snapshot.close();
   }
-  return { documents, endpoints, stateful, certificates, environments };
+  return { documents, endpoints, stateful, certificates, routes, environments };
 }
 
 /** What the gateways of B get as environment, by group. @throws CouldNotLook */

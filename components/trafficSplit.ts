@@ -38,6 +38,8 @@ const IDLE_SECONDS = 60;
  */
 export class TrafficSplit extends pulumi.ComponentResource {
   readonly groups: readonly GroupSplit[];
+  /** The listener that the rules belong to: the program's own, or A's. */
+  readonly listenerArn: pulumi.Output<string>;
   /** DNS name of the program's own load balancer. */
   readonly dnsName: pulumi.Output<string> | undefined;
   /** `app/NAME/ID`, as CloudWatch names the load balancer. */
@@ -55,6 +57,7 @@ export class TrafficSplit extends pulumi.ComponentResource {
     const targets = gatewayGroups.map((group) => this.targetGroups(name, group));
     if (loadBalancer.kind === "existing") {
       this.dnsName = undefined;
+      this.listenerArn = pulumi.output(loadBalancer.listenerArn);
       this.loadBalancerDimension = pulumi.output(dimensionOfListener(loadBalancer.listenerArn));
       this.groups = targets.map((target) => ({
         ...target,
@@ -78,6 +81,7 @@ export class TrafficSplit extends pulumi.ComponentResource {
       const rest = targets.find(({ group }) => group.match === undefined);
       const listener = this.listener(name, balancer, rest);
       this.dnsName = balancer.dnsName;
+      this.listenerArn = listener.arn;
       this.loadBalancerDimension = balancer.arnSuffix;
       this.groups = targets.map((target) => ({
         ...target,

@@ -24,6 +24,21 @@ export interface LiveRule {
   readonly actions: readonly string[];
 }
 
+/** A listener, and where its load balancer is. */
+export interface LiveListener {
+  readonly arn: string;
+  /** `HTTP` or `HTTPS`. */
+  readonly protocol: string;
+  readonly port: number;
+  readonly dnsName: string;
+}
+
+/** A rule that a request header picks. */
+export interface HeaderRule {
+  readonly value: string;
+  readonly targetGroups: LiveRule["targetGroups"];
+}
+
 export interface TargetHealth {
   /** `ip:port`. */
   readonly target: string;
@@ -53,6 +68,55 @@ export class LoadBalancers {
     if (listenerArn === undefined) return undefined;
     const live = await this.findRule(listenerArn, rule.priority, subject);
     return live && { ...forwardOf(live), where: subject };
+  }
+
+  /**
+   * Where a rule's listener takes requests; undefined when there is none.
+   * @throws CouldNotLook
+   */
+  async listener(rule: WeightedRule): Promise<LiveListener | undefined> {
+    const subject = describeRule(rule);
+    const arn = rule.listenerArn ?? (await this.listenerArn(rule, subject));
+    if (arn === undefined) return undefined;
+    const listeners = await this.ask("DescribeListeners", subject, () =>
+      this.client.send(new DescribeListenersCommand({ ListenerArns: [arn] }), { abortSignal: this.signal }),
+    );
+    const found = listeners?.Listeners?.[0];
+    const balancer = found?.LoadBalancerArn;
+    if (found === undefined || balancer === undefined) return undefined;
+    const balancers = await this.ask("DescribeLoadBalancers", subject, () =>
+      this.client.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [balancer] }), {
+        abortSignal: this.signal,
+      }),
+    );
+    return {
+      arn,
+      protocol: found.Protocol ?? "unknown",
+      port: found.Port ?? 0,
+      dnsName: balancers?.LoadBalancers?.[0]?.DNSName ?? "",
+    };
+  }
+
+  /** Rules of a listener that a request header picks, with their target groups. @throws CouldNotLook */
+  async headerRules(listenerArn: string, headerName: string): Promise<readonly HeaderRule[]> {
+    const found: HeaderRule[] = [];
+    let marker: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const input = { ListenerArn: listenerArn, ...(marker !== undefined && { Marker: marker }) };
+      const rules = await this.ask("DescribeRules", listenerArn, () =>
+        this.client.send(new DescribeRulesCommand(input), { abortSignal: this.signal }),
+      );
+      for (const rule of rules?.Rules ?? []) {
+        const header = rule.Conditions?.find(
+          ({ HttpHeaderConfig: config }) => config?.HttpHeaderName?.toLowerCase() === headerName.toLowerCase(),
+        );
+        const { targetGroups } = forwardOf(rule);
+        for (const value of header?.HttpHeaderConfig?.Values ?? []) found.push({ value, targetGroups });
+      }
+      marker = rules?.NextMarker;
+      if (marker === undefined || marker === "") break;
+    }
+    return found;
   }
 
   /** ARN of a target group that is given by ARN or name; undefined when there is none. @throws CouldNotLook */

@@ -1,4 +1,4 @@
-import { request as httpRequest, type Agent } from "node:http";
+import { request as httpRequest, type Agent, type IncomingHttpHeaders } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { CouldNotLook, textOf } from "../result";
 
@@ -11,7 +11,7 @@ export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export interface HttpRequest {
   readonly url: URL;
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE" | undefined;
+  readonly method?: "GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
   readonly agent?: Agent | undefined;
@@ -28,6 +28,8 @@ export interface HttpAnswer {
   /** The server's clock, from the `Date` header; undefined without one. */
   readonly date: Date | undefined;
   readonly body: string;
+  /** By lower-case name; values of one name joined by commas. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** @throws CouldNotLook when there is no whole answer within 15 s, or it is larger than 16 MiB */
@@ -69,11 +71,18 @@ export function exchange(request: HttpRequest): Promise<HttpAnswer> {
           contentType: response.headers["content-type"] ?? "",
           date: Number.isNaN(date.getTime()) ? undefined : date,
           body: Buffer.concat(chunks).toString("utf8"),
+          headers: headersOf(response.headers),
         });
       });
     });
     outgoing.end(request.body);
   });
+}
+
+function headersOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
+  );
 }
 
 /** 5 s until the connection stands, 15 s in all. */

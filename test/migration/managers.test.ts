@@ -14,6 +14,7 @@ describe("tools that manage objects", () => {
   for (const [what, metadata, name, pause] of cases) {
     it(`knows ${what}`, () => {
       const [manager, ...others] = managersOf({ name: "x", ...metadata });
+      assert.ok(manager);
       assert.equal(manager.name, name);
       assert.match(manager.pause, pause);
       assert.deepEqual(others, []);
