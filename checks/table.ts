@@ -1,10 +1,15 @@
 import { copyProved } from "./copyProved";
 import { type GateCheck } from "./context";
 import { freezeHeld } from "./freezeHeld";
+import { dependencies } from "./dependencies";
 import { health } from "./health";
+import { licence } from "./licence";
 import { liveWeights } from "./liveWeights";
+import { parity } from "./parity";
 import { pinned } from "./pinning";
+import { preflight } from "./preflight";
 import { soak } from "./soak";
+import { statefulPlugins } from "./statefulPlugins";
 import { stillEqual } from "./stillEqual";
 import { window } from "./window";
 
@@ -18,4 +23,9 @@ export const GATE_CHECKS: readonly GateCheck[] = [
   stillEqual,
   health,
   pinned,
+  preflight,
+  parity,
+  dependencies,
+  statefulPlugins,
+  licence,
 ];

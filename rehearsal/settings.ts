@@ -78,6 +78,11 @@ export function rehearsalSettings(
       sslMode: "disable",
       ...settings.databaseB?.({ dumps: join(recordFolder, "dumps") }),
     },
+    statefulPlugins: [
+      { redis: `${world.network}.30.2:6379`, policy: "shared", reason: "one Redis outside of both clusters" },
+      { plugin: "limit-count", policy: "accept", reason: "limits far above any client's rate" },
+      { plugin: "proxy-cache", policy: "accept", reason: "cold for some minutes" },
+    ],
     controlPlane: {
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
       resources: RESOURCES,
@@ -94,7 +99,11 @@ export function rehearsalSettings(
           autoscaler: { name: releases.autoscaler, minimum: 1 },
           targetGroupArn: loadBalancer.targetGroupAArn,
         },
-        clusterB: { replicas: releases.gatewayReplicas, resources: RESOURCES },
+        clusterB: {
+          replicas: releases.gatewayReplicas,
+          resources: RESOURCES,
+          environment: { VAULT_TOKEN: "of a rehearsal" },
+        },
       },
     ],
   };

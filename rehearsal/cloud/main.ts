@@ -11,6 +11,7 @@ import { KubernetesCluster } from "./kubernetes";
 import { KINDS } from "./kubernetes/api/kinds";
 import { KubeClient } from "./kubernetes/client";
 import { LoadBalancerProcess, type LoadBalancerState } from "./loadBalancer";
+import { OutsideServices } from "./outside";
 import { PostgresServers, type PostgresServer } from "./postgres";
 import { seedDatabase } from "./seed";
 import { type CloudMethods, type CloudRequest, type World } from "./world";
@@ -64,10 +65,13 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
   const before = await aws.seedBefore({ listenerPort: LISTENER_PORT, database: { ...DATABASE, password } });
   const { databaseA } = before;
   const dsn = `postgres://${databaseA.username}:${encodeURIComponent(password)}@${databaseA.address}:${databaseA.port}/${databaseA.databaseName}?sslmode=disable`;
+  const outsideAddress = `${network}.30.2`;
+  const outside = await OutsideServices.start(outsideAddress);
   report(`database A: seeding ${routes} routes`);
   const seeded = await seedDatabase({
     connectionString: dsn,
     upstream: { host: `${network}.30.1`, port: 8080 },
+    outside: outsideAddress,
     routes,
     version: VERSION,
   });
@@ -157,6 +161,7 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
       await Promise.all([clusters.a.stop(), clusters.b.stop()]);
       await aws.stop();
       await postgres.stopAll();
+      await outside.stop();
     },
   };
 

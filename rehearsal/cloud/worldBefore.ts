@@ -72,7 +72,11 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
     name: o.gateway,
     namespace,
     values: {
-      apisix: { replicaCount: o.gatewayReplicas },
+      apisix: {
+        replicaCount: o.gatewayReplicas,
+        // The secret store's token, which the configuration names by $env://.
+        extraEnvVars: [{ name: "VAULT_TOKEN", value: "of a rehearsal" }],
+      },
       etcd: {
         host: [`https://${o.controlPlane}-dp-manager.${namespace}.svc.cluster.local:7943`],
         auth: {

@@ -82,28 +82,52 @@ const CONSUMERS = 1000;
 const KEY_AUTH_SERVICE = 3;
 
 /** A Redis of the old cluster's own: the classic miss of a migration (facts/api7.md 7). It cannot be reached here. */
-const REDIS = {
-  policy: "redis",
-  redis_host: "redis-master.cache.svc.cluster.local",
-  redis_port: 6379,
-  redis_timeout: 1000,
-  allow_degradation: true,
-} as const;
+export const REDIS_OF_A = "redis-master.cache.svc.cluster.local";
+/** Where the configuration's other services are when nobody says: names that nobody can reach. */
+const NOWHERE = "outside.shop.example";
 
-/** Plugins of the services that get traffic, by index; each kind of plugin that the data planes honour is met. */
-const SERVICE_PLUGINS: Readonly<Record<number, Row>> = {
-  2: { "limit-count": { count: 1_000_000, time_window: 60, key: "remote_addr", policy: "local", rejected_code: 429 } },
-  [KEY_AUTH_SERVICE]: { "key-auth": { header: "apikey", hide_credentials: false } },
-  4: { "limit-count": { count: 1_000_000, time_window: 60, key: "remote_addr", rejected_code: 429, ...REDIS } },
-  6: { "response-rewrite": { headers: { set: { "x-served-for": "loyalty" } } } },
-};
+/**
+ * Plugins of services by index: the first fifteen get traffic, and meet each kind of plugin that the data planes honour;
+ * the others are only there to be found.
+ */
+function servicePlugins(outside: string | undefined): Readonly<Record<number, Row>> {
+  const redis = {
+    policy: "redis",
+    redis_host: outside ?? REDIS_OF_A,
+    redis_port: 6379,
+    redis_timeout: 1000,
+    allow_degradation: true,
+  };
+  const limit = { count: 1_000_000, time_window: 60, key: "remote_addr", rejected_code: 429 };
+  const http = `http://${outside ?? NOWHERE}:8080`;
+  return {
+    2: { "limit-count": { ...limit, policy: "local" } },
+    [KEY_AUTH_SERVICE]: { "key-auth": { header: "apikey", hide_credentials: false } },
+    4: { "limit-count": { ...limit, ...redis } },
+    6: { "response-rewrite": { headers: { set: { "x-served-for": "loyalty" } } } },
+    40: {
+      "openid-connect": {
+        client_id: "shop",
+        client_secret: "$secret://vault/main/shop/client_secret",
+        discovery: `${http}/.well-known/openid-configuration`,
+        session: { secret: "one secret for all nodes, thirty-two" },
+      },
+    },
+    41: { "http-logger": { uri: `${http}/logs` } },
+    42: { workflow: { rules: [{ case: [["uri", "==", "/x"]], actions: [["limit-count", { ...limit, ...redis }]] }] } },
+    43: { "proxy-cache": { cache_strategy: "memory", cache_zone: "memory_cache" } },
+  };
+}
 
 /** Built from a seed number: the same number gives the same rows, but for times and what the database computes. */
 export function buildConfiguration(o: {
   readonly seed: number;
   readonly routes: number;
   readonly upstream: { readonly host: string; readonly port: number };
+  /** Host of everything else that the configuration points to. Default: names that cannot be reached. */
+  readonly outside?: string | undefined;
 }): Configuration {
+  const plugins = servicePlugins(o.outside);
   const random = new Random(o.seed);
   const credentialKeys = Array.from({ length: CONSUMERS }, () => random.key());
   const serviceTemplates = DOMAINS.map((domain) => ({
@@ -131,7 +155,7 @@ export function buildConfiguration(o: {
       labels: { domain, tier: index < SHARES.length ? "critical" : "standard" },
       hosts: [hostOf(domain)],
       path_prefix: `/${part}`,
-      plugins: SERVICE_PLUGINS[index] ?? {},
+      plugins: plugins[index] ?? {},
       upstream_id: upstreamId,
       status: "enabled",
       version: `1.${random.below(20)}.${random.below(10)}`,

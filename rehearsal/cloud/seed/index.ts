@@ -13,6 +13,8 @@ export interface SeedOptions {
   readonly connectionString: string;
   /** Where all routes lead. */
   readonly upstream: { readonly host: string; readonly port: number };
+  /** Host of Redis, secret store, identity provider, log store and mail. Default: names that cannot be reached. */
+  readonly outside?: string;
   /** Number of routes. Default 10,200; at least 1,000 so that the catalogue's routes are among them. */
   readonly routes?: number;
   /** API7's version without "v", for example "3.9.18". */
@@ -46,7 +48,7 @@ export async function seedDatabase(o: SeedOptions): Promise<Seeded> {
   const routes = o.routes ?? DEFAULT_ROUTES;
   if (routes < MINIMUM_ROUTES)
     throw new Error(`routes is ${routes}; at least ${MINIMUM_ROUTES} are needed for the catalogue.`);
-  const configuration = buildConfiguration({ seed: o.seed ?? 1, routes, upstream: o.upstream });
+  const configuration = buildConfiguration({ seed: o.seed ?? 1, routes, upstream: o.upstream, outside: o.outside });
   const token = newToken();
   const password = newToken("pw");
   const client = new Client({ connectionString: o.connectionString });
@@ -56,7 +58,7 @@ export async function seedDatabase(o: SeedOptions): Promise<Seeded> {
     await client.query(SCHEMA + PUBLISHING);
     await insertInstallation(client, o, configuration.gatewayGroupId);
     await insertAccounts(client, hashPassword(password), hashToken(token));
-    await insertConfiguration(client, configuration);
+    await insertConfiguration(client, configuration, o.outside);
     for (const table of [...PUBLISHED_TABLES, "credential"] as const) await client.query(publishAll(table));
     await client.query(TRIGGERS);
     for (const statement of runtimeHistory(o.version)) await client.query(statement);
@@ -124,7 +126,7 @@ async function insertInstallation(client: Client, o: SeedOptions, groupId: strin
       { key: "dp_manager_address", value: [address] },
       { key: "schema_version", value: o.version },
       { key: "session_timeout_minutes", value: 60 },
-      { key: "smtp", value: { host: "smtp.shop.example", port: 587, from: "gateway@shop.example" } },
+      { key: "smtp", value: { host: o.outside ?? "smtp.shop.example", port: 587, from: "gateway@shop.example" } },
     ].map((row) => ({ ...row, updated_at: "2026-01-12T08:00:00Z" })),
   );
   await insert(client, "license", [
@@ -155,7 +157,11 @@ async function insertAccounts(client: Client, password: Hashed, token: Hashed): 
   await client.query(text, [token.salt, token.hash]);
 }
 
-async function insertConfiguration(client: Client, configuration: Configuration): Promise<void> {
+async function insertConfiguration(
+  client: Client,
+  configuration: Configuration,
+  outside: string | undefined,
+): Promise<void> {
   const group = configuration.gatewayGroupId;
   await insert(client, "service_template", stamped(configuration.serviceTemplates, "created_at"));
   await insert(client, "service", stamped(configuration.services));
@@ -198,7 +204,11 @@ async function insertConfiguration(client: Client, configuration: Configuration)
         id: "main",
         gateway_group_id: group,
         manager: "vault",
-        config: { uri: "https://vault.shop.example", prefix: "kv/gateway", token: "$env://VAULT_TOKEN" },
+        config: {
+          uri: outside === undefined ? "https://vault.shop.example" : `http://${outside}:8200`,
+          prefix: "kv/gateway",
+          token: "$env://VAULT_TOKEN",
+        },
       },
     ]),
   );
