@@ -22,11 +22,13 @@ export async function judgeBenchmark({ out, seed, log }: BenchmarkOptions): Prom
   try {
     for (const scenario of scenarios()) {
       const outcomes = await pool.run(scenario, seed);
-      figures.push(figuresOf(scenario, outcomes));
+      const measured = figuresOf(scenario, outcomes);
+      figures.push(measured);
       const minutes = PANELS[scenario.name];
-      if (minutes !== undefined)
-        panels.push({ title: scenario.what, outcomes, peerRuns: scenario.peerRuns ?? 0, minutes });
-      log(`${scenario.name}: ${scenario.runs} migrations, ${secondsSince(begin)} s`);
+      const peerRuns = scenario.peerRuns ?? 0;
+      if (minutes !== undefined) panels.push({ title: scenario.what, outcomes, peerRuns, minutes });
+      const stops = `stopped ${measured.stopped.judge ?? 0}, go ${measured.went}`;
+      log(`${scenario.name}: ${scenario.runs} migrations, ${stops}, after ${secondsSince(begin)} s`);
     }
   } finally {
     await pool.stop();

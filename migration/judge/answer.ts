@@ -5,7 +5,7 @@ import { againstAll } from "./fullWeight";
 import { iso, NOTHING_SEEN, observe, summaryOf, type JudgeState, type JudgeVerdict, type StepSummary } from "./judge";
 import { dispersionOfMetric, goAlphas, goBounds } from "./metric";
 import { type Sample } from "./sample";
-import { serviceCounts } from "./services";
+import { metricsOfService } from "./services";
 import { viewShare } from "./share";
 import { type StepState } from "./step";
 import { countText, metricText, percentText, trialsText } from "./words";
@@ -105,8 +105,10 @@ function notesOf(step: StepState, { settings }: JudgeConfig): readonly string[] 
   }
   for (const [name, service] of services) {
     if (!settings.services.acceptThin.includes(name)) continue;
-    const { nB, eB } = serviceCounts(service);
-    notes.push(`service ${name} is accepted by name: B ${trialsText({ n: nB, e: eB })}`);
+    const seen = metricsOfService(name, service, { settings }).map(
+      ({ subject, counts }) => `${subject}: B ${trialsText({ n: counts.nB, e: counts.eB })}`,
+    );
+    notes.push(`accepted by name: ${seen.join("; ")}`);
   }
   for (const metric of METRICS) {
     const state = step.metrics[metric];

@@ -2,6 +2,7 @@ import { alphaOf, METRICS, serviceAlpha, stepPart } from "./budget";
 import { type JudgeConfig } from "./config";
 import { worseThanA, type MetricState, type Worse } from "./metric";
 import { againstAll, type References } from "./fullWeight";
+import { metricsOfService } from "./services";
 import { viewShare } from "./share";
 import { type StepState } from "./step";
 import { metricText, oddsText, percentText, trialsText } from "./words";
@@ -33,9 +34,12 @@ function metricsWorse(step: StepState, part: number, config: JudgeConfig): reado
 function servicesWorse({ services }: StepState, part: number, config: JudgeConfig): readonly string[] {
   const reasons: string[] = [];
   for (const [name, service] of Object.entries(services.byName)) {
-    const alpha = serviceAlpha(config.settings, part, service.order, services.known);
-    const result = worseThanA(service.errors, alpha, config.settings);
-    if (result.worse) reasons.push(worseText(`service ${name}, errors`, service.errors, result, alpha));
+    const whole = serviceAlpha(config.settings, part, service.order, services.known);
+    for (const metric of metricsOfService(name, service, config)) {
+      const alpha = whole * metric.part;
+      const result = worseThanA(metric.state, alpha, config.settings);
+      if (result.worse) reasons.push(worseText(metric.subject, metric.state, result, alpha));
+    }
   }
   return reasons;
 }

@@ -2,7 +2,7 @@ import { alphaOf, METRICS, stepPart, type Metric } from "./budget";
 import { type JudgeConfig } from "./config";
 import { againstAll, type References } from "./fullWeight";
 import { dispersionOfMetric, expectedRequests, goAlphas, goBounds, notWorseThanA, type MetricState } from "./metric";
-import { serviceCounts, serviceNotWorse, type ServiceState } from "./services";
+import { isAsked, metricsOfService, serviceNotWorse, type ServiceMetric } from "./services";
 import { viewShare } from "./share";
 import { type StepState } from "./step";
 import { countText, metricText, minutesText, percentText, trialsText } from "./words";
@@ -84,8 +84,10 @@ function* comparisonBlockers(step: StepState, minutes: number, config: JudgeConf
     yield () => notShown(metricText(metric, step.bounds), state, config.margins[metric], minutes, config);
   }
   for (const [name, service] of Object.entries(step.services.byName)) {
-    if (config.settings.services.acceptThin.includes(name) || serviceNotWorse(service, config)) continue;
-    yield () => thinService(name, service, minutes, config);
+    if (config.settings.services.acceptThin.includes(name)) continue;
+    for (const metric of metricsOfService(name, service, config)) {
+      if (isAsked(metric, config) && !serviceNotWorse(metric, config)) yield () => thinService(metric, minutes, config);
+    }
   }
 }
 
@@ -132,16 +134,16 @@ function stillNeeded(
   return `; about ${countText(more)} more requests on B, ${minutesText((more / nB) * minutes)} at the present rate, if B equals A`;
 }
 
-function thinService(name: string, service: ServiceState, minutes: number, { settings }: JudgeConfig): string {
-  const counts = serviceCounts(service);
-  const margin = settings.services.marginErrors / 100;
-  const dispersion = dispersionOfMetric(service.errors, settings);
-  const { highB, allowed } = goBounds(counts, service.errors.prior, margin, goAlphas(settings), dispersion);
-  const needed = stillNeeded(counts, service.errors.prior, margin, dispersion, minutes, settings);
+function thinService(metric: ServiceMetric, minutes: number, { settings }: JudgeConfig): string {
+  const { subject, state, counts, margin } = metric;
+  const { nA, eA, nB, eB } = counts;
+  const dispersion = dispersionOfMetric(state, settings);
+  const { highB, allowed } = goBounds(counts, state.prior, margin, goAlphas(settings), dispersion);
+  const needed = stillNeeded(counts, state.prior, margin, dispersion, minutes, settings);
   return (
-    `service ${name}, errors: B ${trialsText({ n: counts.nB, e: counts.eB })}, ` +
-    `A ${trialsText({ n: counts.nA, e: counts.eA })}; B is at most ${percentText(highB)}, shown has to be ` +
-    `${percentText(allowed)}${needed}; probe it by the header rule, or accept it by name in judge.services.acceptThin`
+    `${subject}: B ${trialsText({ n: nB, e: eB })}, A ${trialsText({ n: nA, e: eA })}; B is at most ` +
+    `${percentText(highB)}, shown has to be ${percentText(allowed)}${needed}; probe it by the header rule, or accept ` +
+    `it by name in judge.services.acceptThin`
   );
 }
 
@@ -153,10 +155,9 @@ function* fullWeightBlockers(step: StepState, references: References, config: Ju
   for (const metric of METRICS) {
     if (step.metrics[metric] === undefined) yield () => withoutMetric(metric, step, config);
   }
-  const accepted = config.settings.services.acceptThin.map((name) => `service ${name}, errors`);
-  for (const { subject, trials, results, limit, highB } of againstAll(step, references, config)) {
-    const service = subject.startsWith("service ");
-    if (service && (accepted.includes(subject) || results.length === 0)) continue;
+  const accepted = config.settings.services.acceptThin;
+  for (const { subject, service, trials, results, limit, highB } of againstAll(step, references, config)) {
+    if (service !== undefined && accepted.includes(service)) continue;
     if (limit !== undefined && highB >= limit) {
       yield () =>
         `${subject}: B ${trialsText(trials)}, at most ${percentText(highB)}; absolute limit ${percentText(limit)}`;

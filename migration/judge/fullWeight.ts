@@ -4,7 +4,7 @@ import { type JudgeConfig } from "./config";
 import { surelySlowerThan } from "./latency";
 import { dispersionOfMetric, goAlphas } from "./metric";
 import { againstReference, trialsOf, type AgainstReference, type Totals } from "./reference";
-import { serviceCounts } from "./services";
+import { isAsked, metricsOfService } from "./services";
 import { type StepState } from "./step";
 import { metricText } from "./words";
 
@@ -15,7 +15,7 @@ export interface References {
   /** A at the last step below 100 %. */
   readonly lastStep: Totals | null;
   /** The same by service. */
-  readonly services: Readonly<Record<string, Trials>>;
+  readonly services: Readonly<Record<string, Totals>>;
 }
 
 export interface NamedResult {
@@ -30,6 +30,8 @@ const USUAL_CHANCE = 0.01;
 /** One thing that is counted at B, against everything that it is compared with. */
 export interface AgainstAll {
   readonly subject: string;
+  /** Name of the service; undefined for the whole. */
+  readonly service: string | undefined;
   /** B's count. */
   readonly trials: Trials;
   /** Against each reference there is; empty when there is none. */
@@ -87,18 +89,25 @@ function metricsAgainstAll(step: StepState, references: References, config: Judg
   return results;
 }
 
+/** Services that A had at the last step; of one that is new at 100 % there is nothing to compare. */
 function servicesAgainstAll(step: StepState, references: References, config: JudgeConfig): readonly AgainstAll[] {
   const { settings } = config;
   const part = stepPart(step.index, config.plannedSteps);
-  return Object.entries(step.services.byName).map(([name, service]) => {
-    const { nB, eB } = serviceCounts(service);
-    const reference = references.services[name];
-    const known = reference === undefined ? [] : [{ name: "A at the last step", reference }];
-    const alpha = serviceAlpha(settings, part, service.order, step.services.known);
-    const dispersion = dispersionOfMetric(service.errors, settings);
-    const margin = settings.services.marginErrors / 100;
-    const trials = { n: nB, e: eB };
-    return compare(`service ${name}, errors`, trials, known, margin, alpha, dispersion, undefined, config);
+  return Object.entries(step.services.byName).flatMap(([name, service]) => {
+    const totals = references.services[name];
+    if (totals === undefined || totals.requests <= 0) return [];
+    const whole = serviceAlpha(settings, part, service.order, step.services.known);
+    return metricsOfService(name, service, config).flatMap((metric) => {
+      const bounds = { p95: metric.bound, p99: undefined };
+      const reference = trialsOf(metric.bound === undefined ? "errors" : "p95", totals, bounds);
+      if (reference === undefined || !isAsked(metric, config)) return [];
+      const trials = { n: metric.counts.nB, e: metric.counts.eB };
+      const known = [{ name: "A at the last step", reference }];
+      const dispersion = dispersionOfMetric(metric.state, settings);
+      const alpha = whole * metric.part;
+      const compared = compare(metric.subject, trials, known, metric.margin, alpha, dispersion, undefined, config);
+      return [{ ...compared, service: name }];
+    });
   });
 }
 
@@ -127,5 +136,5 @@ function compare(
   const prior = priorAround(limit ?? USUAL_CHANCE, settings.latency.priorRequests);
   const lowB = lowerBound(trials, prior, -Math.log(alpha / 2) * dispersion);
   const highB = upperBound(trials, prior, -Math.log(go.b) * dispersion);
-  return { subject, trials, results, limit, lowB, highB };
+  return { subject, service: undefined, trials, results, limit, lowB, highB };
 }

@@ -1,4 +1,3 @@
-import { type Trials } from "./betaMixture";
 import { reasonsToGoBack } from "./back";
 import { blockers } from "./blockers";
 import { type JudgeConfig } from "./config";
@@ -140,6 +139,7 @@ function enterStep(config: JudgeConfig, state: JudgeState, sample: Sample): Judg
     before: closed.references.lastStep ?? NO_TOTALS,
     spacing: closed.spacing,
     dispersions: closed.dispersions ?? undefined,
+    services: closed.references.services,
   });
   return { ...closed, step, judgedSteps: sample.weightB > 0 ? index + 1 : index };
 }
@@ -152,10 +152,7 @@ function closeStep(state: JudgeState, step: StepState): JudgeState {
   // At weight 0 everything is learned, nothing judged.
   const totals: Totals = step.weightB === 0 ? step.before : step.totalsA;
   if (totals.requests <= 0) return kept;
-  const services: Record<string, Trials> = {};
-  for (const [name, service] of Object.entries(step.services.byName)) {
-    services[name] = { n: service.errors.all.nA, e: service.errors.all.eA };
-  }
+  const services = step.weightB === 0 ? step.services.before : step.services.totalsA;
   return { ...kept, references: { lastStep: totals, services } };
 }
 

@@ -55,6 +55,7 @@ export function startStep(
     readonly before: Totals;
     readonly spacing: Spacing;
     readonly dispersions: StepState["dispersions"] | undefined;
+    readonly services: ServicesState["before"];
   },
 ): StepState {
   const { settings } = config;
@@ -82,7 +83,7 @@ export function startStep(
     dispersions: { errors: dispersion("errors"), p95: dispersion("p95"), p99: dispersion("p99") },
     metrics: {},
     share: startShare(settings),
-    services: NO_SERVICES,
+    services: { ...NO_SERVICES, before: known.services },
     sameHours: { lastHour: -1, totals: NO_TOTALS },
     goSinceMs: null,
   };

@@ -214,7 +214,36 @@ describe("judge: services", () => {
     assert.equal(verdictOf(thin({ requests: 5, errors: 2 })).verdict, "hold");
     const accepted = verdictOf(thin(), configWith({ services: { acceptThin: ["pay"] } }));
     assert.equal(accepted.verdict, "go");
-    assert.match(accepted.notes.join(), /service pay is accepted by name/);
+    assert.match(accepted.notes.join(), /accepted by name: service pay, errors: B \d/);
+  });
+
+  it("one that is slow on B is back, although its errors and the average are well", () => {
+    const slow = (share: number) => (requests: number) => ({
+      latencyMs: {
+        le: [100, 400, null],
+        count: [requests - Math.round(requests * share), Math.round(requests * share), 0],
+      },
+    });
+    const samples = (share: number): Sample[] =>
+      withServices(base, () => ({
+        big,
+        pay: { a: side(60, 0, slow(0.05)(60)), b: side(20, 0, slow(share)(20)), probe: undefined },
+      }));
+    const answer = verdictOf(samples(0.5));
+    assert.equal(answer.verdict, "back");
+    assert.match(answer.reasons.join(), /^service pay, slower than 100 ms \(A's p95\): B /);
+    assert.equal(verdictOf(samples(0.05)).verdict, "go");
+  });
+
+  it("one that A had at the last step and B does not show holds", () => {
+    const samples = samplesOf([
+      { weightB: 25, minutes: 13 },
+      { weightB: 50, minutes: 20 },
+    ]).map((sample) => ({
+      ...sample,
+      services: sample.weightB === 25 ? { big, pay: service(60, 20, 0) } : { big },
+    }));
+    assert.match(verdictOf(samples).reasons.join(), /^service pay, errors: B 0 of 0/);
   });
 
   it("one that B does not have at all holds", () => {
