@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type MadeOnB, madeOnB } from "../migration/madeOnB";
 import { shapeOf, type Stage, type StageShape } from "../migration/stages";
+import { settled } from "./outputs";
 import { type StageGate } from "./stageGate";
 
 /**
@@ -36,6 +37,7 @@ export function abandonShape(made: MadeOnB, last: unknown): StageShape {
 /** The output `stage` of this stack's last completed update. */
 async function lastStage(): Promise<unknown> {
   const name = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const details = await new pulumi.StackReference(name).getOutputDetails("stage");
-  return details.value as unknown;
+  // Not by `getOutput`: when the engine ends a refused run meanwhile, there are no outputs to look into.
+  const outputs = await settled<Readonly<Record<string, unknown>> | undefined>(new pulumi.StackReference(name).outputs);
+  return outputs.value?.["stage"];
 }

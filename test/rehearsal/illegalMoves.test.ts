@@ -30,18 +30,20 @@ function illegalAfter(from: Stage | undefined): readonly Stage[] {
   return ALL.filter((to) => !legal.includes(to));
 }
 
+type Listener = (...args: unknown[]) => void;
+
 /**
- * A refused preview leaves the SDK's handlers of uncaught errors behind, one each, and Node warns of many.
- * @returns what takes those away that came since
+ * A refused preview leaves the SDK's handlers of uncaught errors behind, one of each, and Node warns of so many.
+ * @returns what takes those away that were there at its call before: their programs ended long ago
  */
-function handlersOfErrors(): () => void {
+function oldHandlers(): () => void {
   const events = ["uncaughtException", "unhandledRejection"] as const;
-  const known = events.flatMap((event) => process.listeners(event) as (() => void)[]);
+  const all = (): readonly Listener[] => events.flatMap((event) => process.listeners(event) as Listener[]);
+  const kept = all();
+  let old: readonly Listener[] = [];
   return () => {
-    for (const event of events) {
-      const left = (process.listeners(event) as (() => void)[]).filter((listener) => !known.includes(listener));
-      for (const listener of left) process.off(event, listener);
-    }
+    for (const listener of old) for (const event of events) process.off(event, listener);
+    old = all().filter((listener) => !kept.includes(listener));
   };
 }
 
@@ -50,10 +52,10 @@ describe("illegal moves on the real engine's preview", function () {
   let cloud: TestCloud;
   let at: StackAt;
   let second: StackAt;
-
-  const takeBack = handlersOfErrors();
+  let takeOldHandlers: () => void;
 
   before(async () => {
+    takeOldHandlers = oldHandlers();
     cloud = await startCloud();
     at = await StackAt.open(cloud.cloud.endpoint);
     second = await StackAt.open(cloud.cloud.endpoint);
@@ -62,8 +64,10 @@ describe("illegal moves on the real engine's preview", function () {
     at.remove();
     second.remove();
     await cloud.stop();
+    takeOldHandlers();
+    takeOldHandlers();
   });
-  afterEach(takeBack);
+  afterEach(() => takeOldHandlers());
 
   /** Asserts that the text names the legal stages and a command. */
   function tellsTheWay(text: string | undefined, from: Stage | undefined, to: Stage): void {
