@@ -17,6 +17,10 @@ import { differences, emergencyChange, proof, volatile } from "./proofSchema";
  *
  * Each field says what it means, its unit, range and default, and what changing it destroys. Each top-level key is
  * parsed on its own, so that one mistake does not hide another.
+ *
+ * Numbers may be given as text, as `pulumi config set` does: decimal digits with an optional sign and fraction (`24`,
+ * `0.5`), and nothing else. True and false likewise, as `true` and `false`. Text is never taken from a number: versions go
+ * in quotes, or are set with `--type string`.
  */
 
 const chart = group(

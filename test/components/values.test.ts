@@ -3,7 +3,9 @@ import { controlPlaneValues } from "../../components/controlPlane";
 import { dataPlaneValues } from "../../components/dataPlane";
 import { withExtraValues } from "../../components/values";
 import { OWN_VALUES, refusedValues } from "../../migration/settings/chartValues";
-import { settingsOf } from "../migration/stackConfig";
+import program from "../../index";
+import { configOf, SECRET_KEYS, settingsOf } from "../migration/stackConfig";
+import { record } from "./recorder";
 
 /** Every value that the program can set, options that are off by default included. */
 function everyValue(): Record<keyof typeof OWN_VALUES, Record<string, unknown>> {
@@ -83,4 +85,30 @@ describe("extra values of the charts", () => {
     });
     assert.deepEqual(withExtraValues({ etcd: { host: ["b"] } }, { etcd: null }), { etcd: { host: ["b"] } });
   });
+
+  it("reach the releases, beside the provisioned operations of the database", async () => {
+    const { resources, error } = await record(program, {
+      stack: "prod",
+      config: configOf("prod", {
+        stage: "start",
+        "controlPlane.extraValues": { podAnnotations: { team: "platform" } },
+        "gatewayGroups[1].clusterB.extraValues": { apisix: { nodeSelector: { pool: "api7" } } },
+        "databaseB.storageType": "io2",
+        "databaseB.iops": "4000",
+      }),
+      secretKeys: SECRET_KEYS,
+      outputsOf: (_type, name): Record<string, unknown> => (name === "gate" ? { stdout: "" } : {}),
+    });
+    assert.equal(error, undefined);
+    const inputs = (type: string, name: string): Readonly<Record<string, unknown>> =>
+      resources.find((resource) => resource.type === type && resource.name === name)?.inputs ?? {};
+    const release = "kubernetes:helm.sh/v3:Release";
+    assert.match(
+      JSON.stringify(inputs(release, "control-plane-b")["values"]),
+      /"podAnnotations":\{"team":"platform"\}/,
+    );
+    assert.match(JSON.stringify(inputs(release, "data-plane-b-partner")["values"]), /"nodeSelector":\{"pool":"api7"\}/);
+    assert.doesNotMatch(JSON.stringify(inputs(release, "data-plane-b-default")["values"]), /nodeSelector/);
+    assert.equal(inputs("aws:rds/instance:Instance", "database-b")["iops"], 4000);
+  }).timeout(30_000);
 });

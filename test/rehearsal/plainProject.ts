@@ -30,8 +30,9 @@ export interface Running {
 export class PlainProject {
   private constructor(
     readonly folder: string,
-    private readonly cli: string,
-    private readonly env: NodeJS.ProcessEnv,
+    /** Path of the CLI. */
+    readonly cli: string,
+    readonly env: NodeJS.ProcessEnv,
   ) {}
 
   /** The folder of everything: the project in `project`, the stand-in and the plugins in `bin`, which is first on `PATH`. */
