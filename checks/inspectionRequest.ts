@@ -26,6 +26,8 @@ const ANSWERS = z.strictObject({
 
 const PREREQUISITES = z.strictObject({
   databaseA: TEXT.optional(),
+  needsEncryptedA: z.boolean().optional(),
+  dumpMajor: z.int().min(9).optional(),
   engineVersion: TEXT,
   databaseSubnetIds: z.array(TEXT),
   loadBalancerSubnetIds: z.array(TEXT),

@@ -8,7 +8,7 @@ import { readJson, refused, type KubernetesApi } from "./clients/kubernetes";
 import { type GateCheck } from "./context";
 import { inspectionContext, type InspectionContext } from "./inspectionContext";
 import { judgeCertificates, lookAtLicence } from "./licence";
-import { preflightDatabase, preflightInstance } from "./preflightDatabase";
+import { preflightDatabase, preflightInstance, preflightTools } from "./preflightDatabase";
 import { CouldNotLook, Report, textOf, type CheckResult } from "./result";
 
 const CHECK = "preflight";
@@ -38,6 +38,7 @@ export async function checkPreflight(context: InspectionContext, projectFolder: 
   }
   await Promise.all([
     report.look(() => preflightDatabase(report, context)),
+    report.look(() => preflightTools(context)),
     report.look(() => preflightInstance(report, context)),
     report.look(() => lookAtControlPlaneA(report, context)),
     report.look(async () => lookAtClusterA(report, context, await context.systems.cluster("A"))),

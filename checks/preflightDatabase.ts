@@ -1,4 +1,5 @@
 import { Snapshot } from "./clients/postgres";
+import { findTools } from "./clients/dumpTools";
 import { describeInstance } from "./clients/rdsInstance";
 import { Certificates } from "./certificates";
 import { readTables } from "./database/catalog";
@@ -86,6 +87,12 @@ async function lookInside(
   judgeCertificates(report, context, certificates.list());
 }
 
+/** The programs of a copy by dump, before the freeze waits for them. @throws CouldNotLook when they are missing */
+export async function preflightTools({ inspection }: InspectionContext): Promise<void> {
+  const { dumpMajor } = inspection.prerequisites ?? {};
+  if (dumpMajor !== undefined) await findTools(dumpMajor);
+}
+
 /** What the copy of the instance depends on. @throws CouldNotLook */
 export async function preflightInstance(report: Report, context: InspectionContext): Promise<void> {
   const { prerequisites } = context.inspection;
@@ -126,11 +133,11 @@ export async function preflightInstance(report: Report, context: InspectionConte
       "set databaseB.engineVersion to A's major version",
     ]);
   }
-  if (!found.encrypted) {
+  if (!found.encrypted && prerequisites.needsEncryptedA === true) {
     problems.push([
       "its storage is not encrypted",
       "encrypted storage: a snapshot is restored as it is, and B's must be encrypted",
-      "copy A into an encrypted instance first (copy-db-snapshot with --kms-key-id), in A's own maintenance",
+      "name a KMS key, by which the snapshot's copy is encrypted: pulumi config set --path databaseB.source.kmsKeyArn ARN",
     ]);
   }
   for (const [seen, expected, remedy] of problems) report.finding({ subject, seen, expected, remedy });

@@ -62,6 +62,10 @@ export interface AnswerComparison {
 export interface Prerequisites {
   /** RDS identifier of database A. */
   readonly databaseA?: string | undefined;
+  /** Whether B is restored from A's snapshot as it is, which has to be encrypted then. */
+  readonly needsEncryptedA?: boolean | undefined;
+  /** Major version of `pg_dump` and `pg_restore` that this machine needs; undefined when it copies by no dump. */
+  readonly dumpMajor?: number | undefined;
   /** PostgreSQL version of database B; its major is A's. */
   readonly engineVersion: string;
   /** Subnets of database B. */

@@ -10,7 +10,7 @@ import { type CopyRequest } from "./request";
 import { endLeftBehind, openSource, type Source, type SourcePlan } from "./source";
 import { streamed } from "./stream";
 import { empty, lock, openTarget, removeMark, setMark, stateOf } from "./target";
-import { findTools } from "./tools";
+import { findTools } from "../../checks/clients/dumpTools";
 
 /**
  * Copies database A into database B by `pg_dump` and `pg_restore`, at one moment of A.

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { type DatabaseAddress, libpqEnvironmentWithout } from "../server";
 import { type SourcePlan } from "./source";
-import { type DumpTools } from "./tools";
+import { type DumpTools } from "../../checks/clients/dumpTools";
 
 const run = promisify(execFile);
 /** A line for each object: some hundred bytes for each of ten thousand. */

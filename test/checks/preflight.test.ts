@@ -72,6 +72,7 @@ describe("check: preflight", function () {
   function check(inspection: Partial<Inspection> = {}, more: Partial<Prerequisites> = {}): Promise<CheckResult> {
     const prerequisites: Prerequisites = {
       databaseA: "api7-a",
+      needsEncryptedA: true,
       engineVersion: "15.8",
       databaseSubnetIds: [],
       loadBalancerSubnetIds: [],

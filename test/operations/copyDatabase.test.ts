@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { copyDatabase, type CopySummary } from "../../operations/copy/copy";
 import { type Progress } from "../../operations/copy/progress";
 import { type CopyRequest } from "../../operations/copy/request";
-import { findTools } from "../../operations/copy/tools";
+import { findTools } from "../../checks/clients/dumpTools";
 import { libpqEnvironment } from "../../operations/server";
 import { CONTENT } from "./support/content";
 import { TwoServers } from "./support/databases";

@@ -7,7 +7,7 @@ import { type CopyRequest } from "../../operations/copy/request";
 import { refuseUnlessReady } from "../../operations/copy/refusals";
 import { openSource } from "../../operations/copy/source";
 import { openTarget } from "../../operations/copy/target";
-import { findTools, type DumpTools } from "../../operations/copy/tools";
+import { findTools, type DumpTools } from "../../checks/clients/dumpTools";
 import { connect, disconnect } from "../../operations/server";
 import { CONTENT } from "./support/content";
 import { TwoServers } from "./support/databases";

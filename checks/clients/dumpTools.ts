@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { CouldNotLook } from "../../checks/result";
+import { CouldNotLook } from "../result";
 
 /** PostgreSQL's own programs, of the major version of the servers. */
 export interface DumpTools {
