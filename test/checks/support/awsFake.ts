@@ -5,6 +5,8 @@ import { type AddressInfo } from "node:net";
 
 export interface FakeRule {
   readonly priority: number | "default";
+  /** A condition on a request header. */
+  readonly header?: { readonly name: string; readonly value: string };
   readonly actions: readonly FakeAction[];
 }
 
@@ -19,6 +21,8 @@ export interface FakeAction {
 export interface FakeListener {
   readonly arn: string;
   readonly port: number;
+  /** Default HTTP. */
+  readonly protocol?: string;
   readonly rules: readonly FakeRule[];
 }
 
@@ -107,24 +111,34 @@ export class AwsFake {
     switch (action) {
       case "DescribeLoadBalancers": {
         const [name] = list("Names");
-        const found = world.loadBalancers.filter((one) => one.name === name);
+        const [byArn] = list("LoadBalancerArns");
+        const found = world.loadBalancers.filter((one) => one.name === name || one.arn === byArn);
         if (found.length === 0) return error(400, "LoadBalancerNotFound", `Load balancers '[${name ?? ""}]' not found`);
         return result(
           action,
           members(
             "LoadBalancers",
-            found.map((one) => `<LoadBalancerArn>${one.arn}</LoadBalancerArn>`),
+            found.map((one) => `<LoadBalancerArn>${one.arn}</LoadBalancerArn><DNSName>127.0.0.1</DNSName>`),
           ),
         );
       }
       case "DescribeListeners": {
-        const found = world.loadBalancers.find((one) => one.arn === parameters.get("LoadBalancerArn"));
+        const [wanted] = list("ListenerArns");
+        const found = world.loadBalancers.find(
+          (one) =>
+            one.arn === parameters.get("LoadBalancerArn") || one.listeners.some((listener) => listener.arn === wanted),
+        );
         if (!found) return error(400, "LoadBalancerNotFound", "not found");
         return result(
           action,
           members(
             "Listeners",
-            found.listeners.map((one) => `<ListenerArn>${one.arn}</ListenerArn><Port>${one.port}</Port>`),
+            found.listeners
+              .filter((one) => wanted === undefined || one.arn === wanted)
+              .map(
+                (one) =>
+                  `<ListenerArn>${one.arn}</ListenerArn><LoadBalancerArn>${found.arn}</LoadBalancerArn><Port>${one.port}</Port><Protocol>${one.protocol ?? "HTTP"}</Protocol>`,
+              ),
           ),
         );
       }
@@ -194,7 +208,14 @@ function ruleXml(rule: FakeRule, listener: string): string {
     const sticky = `<TargetGroupStickinessConfig><Enabled>${String(action.stickiness === true)}</Enabled></TargetGroupStickinessConfig>`;
     return `<Type>${action.type}</Type><ForwardConfig>${members("TargetGroups", groups)}${sticky}</ForwardConfig>`;
   });
-  return `<RuleArn>${listener}/${rule.priority}</RuleArn><Priority>${rule.priority}</Priority><IsDefault>${String(isDefault)}</IsDefault>${members("Actions", actions)}`;
+  const { header } = rule;
+  const condition =
+    header === undefined
+      ? ""
+      : members("Conditions", [
+          `<Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>${header.name}</HttpHeaderName><Values><member>${header.value}</member></Values></HttpHeaderConfig>`,
+        ]);
+  return `${condition}<RuleArn>${listener}/${rule.priority}</RuleArn><Priority>${rule.priority}</Priority><IsDefault>${String(isDefault)}</IsDefault>${members("Actions", actions)}`;
 }
 
 function members(name: string, items: readonly string[]): string {
