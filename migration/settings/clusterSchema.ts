@@ -26,7 +26,10 @@ const freeze = z.discriminatedUnion(
     group(
       {
         mode: z.literal("writes-only"),
-        /** Listener through which people and tools reach A's dashboard and Admin API. */
+        /**
+         * Listener through which people and tools reach A's dashboard and Admin API. **Changing it replaces the rules of
+         * the freeze.**
+         */
         listenerArn: arn("elasticloadbalancing", "listener/app/"),
         /** Target group of that dashboard: signing in is forwarded to it. */
         targetGroupArn: arn("elasticloadbalancing", "targetgroup/"),
@@ -64,7 +67,10 @@ export const clusterA = group(
     ),
     /** Addresses under which A's DP Manager can be reached: B's gateways are kept from them. */
     dpManagerCidrs: list(cidr(), "a list of IPv4 blocks", 1),
-    /** RDS identifier of database A. Not given where A is no RDS instance, which needs a dump as source. */
+    /**
+     * RDS identifier of database A. Not given where A is no RDS instance, which needs a dump as source. **Changing it from
+     * `restore` on replaces the snapshot and database B.**
+     */
     databaseIdentifier: label(63, "an RDS instance identifier").optional(),
     /** PostgreSQL version of database A, `15.8`. Given, database B must have its major; a check compares the live ones. */
     databaseEngineVersion: form(/^\d+(\.\d+)?$/, "a PostgreSQL version such as 15.8").optional(),

@@ -15,6 +15,7 @@ export const databaseB = group(
     instanceClass: form(/^db\.[a-z0-9]+\.[a-z0-9]+$/, "an RDS instance class such as db.r6g.large"),
     /** PostgreSQL version, the major of A. API7 is built for 15 (facts/api7.md 4.1). */
     engineVersion: form(/^\d+(\.\d+)?$/, "a PostgreSQL version such as 15.8"),
+    /** Family of B's parameter group, `postgres` and the major. **Changing it replaces the parameter group.** */
     parameterGroupFamily: form(/^postgres\d+$/, "a parameter group family such as postgres15"),
     /** Parameters of the server; those of A must be repeated here, a restore does not bring them. */
     parameters: z
@@ -31,7 +32,10 @@ export const databaseB = group(
     /** Hours that a restore may take, 1-24. */
     restoreHours: whole(1, 24, "hours").default(4),
     database: text("the name of the database").default("api7ee"),
-    /** Master user; comes with a snapshot, so it is A's then. Its password is rotated. */
+    /**
+     * Master user; comes with a snapshot, so it is A's then. Its password is rotated. **Changing it replaces a database B
+     * that was made for a dump.**
+     */
     username: text("the master user of database A").default("api7ee"),
     /** User that control plane B logs in as, where it is another than the master. Its password is rotated as well. */
     applicationUser: text("a user of the database").optional(),

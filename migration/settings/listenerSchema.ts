@@ -9,9 +9,12 @@ const subnetId = form(/^subnet-[0-9a-f]+$/, "the id of a subnet, subnet-...");
 const trafficNetwork = {
   /** VPC of load balancer, clusters and databases. **Changing it replaces target groups and security groups.** */
   vpcId: form(/^vpc-[0-9a-f]+$/, "the id of a VPC, vpc-..."),
-  /** Security group of A's gateway pods or nodes; needed with a new load balancer, which must reach them. */
+  /**
+   * Security group of A's gateway pods or nodes; needed with a new load balancer, which must reach them. **Changing it
+   * replaces the rules that let the load balancer in.**
+   */
   clusterASecurityGroupId: securityGroupId.optional(),
-  /** Security group of B's gateway pods or nodes. */
+  /** Security group of B's gateway pods or nodes. **Changing it replaces the rules that let the load balancer in.** */
   clusterBSecurityGroupId: securityGroupId,
 };
 
@@ -57,6 +60,7 @@ const newBalancer = group(
     name: label(32, "the name of a load balancer"),
     /** At least two zones. */
     subnetIds: list(subnetId, "a list of at least 2 subnets", 2),
+    /** Whether it is reached from inside the VPC only. **Changing it replaces the load balancer**, and its address. */
     internal: flag(),
     protocol: oneOf(["HTTP", "HTTPS"]).default("HTTPS"),
     port: whole(1, 65_535, "a port").default(443),
@@ -75,7 +79,7 @@ const existingBalancer = group(
   {
     kind: z.literal("existing"),
     ...balancerShared,
-    /** Listener that serves the traffic today. */
+    /** Listener that serves the traffic today. **Changing it replaces the rules that carry the weights.** */
     listenerArn: arn("elasticloadbalancing", "listener/app/"),
     /** Security group of that load balancer: B's gateways let it in. */
     securityGroupId,
