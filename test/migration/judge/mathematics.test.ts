@@ -16,6 +16,7 @@ import {
   startDispersion,
   type DispersionState,
 } from "../../../migration/judge/dispersion";
+import { NOTHING_SUCCESSIVE, observeSuccessive, successiveDispersion } from "../../../migration/judge/successive";
 import { logOddsEvidence, observeOdds, startOdds, type OddsPrior } from "../../../migration/judge/oddsTest";
 
 const close = (actual: number, expected: number, tolerance: number): void => {
@@ -190,6 +191,33 @@ describe("judge: dispersion", () => {
     const bursts = after(Array.from({ length: 240 }, (_, index) => (index % 20 === 0 ? 6 : 0)));
     const [here, next] = [bursts, nextDispersion(bursts)].map((state) => dispersionOf(state, settings));
     close(next ?? 0, here ?? 0, 0.5);
+  });
+});
+
+describe("judge: bursts on B", () => {
+  const of = (counts: readonly number[], n = 15): number =>
+    successiveDispersion(
+      counts.reduce((state, e) => observeSuccessive(state, n, e), NOTHING_SUCCESSIVE),
+      2,
+    );
+  const random = uniform(8);
+  const independent = (count: number, chance: number): number[] =>
+    Array.from({ length: count }, () => binomial(random, 15, chance));
+
+  it("are seen where errors come together", () => {
+    const bursts = Array.from({ length: 40 }, (_, index) => (index % 13 === 5 ? 5 : 0));
+    assert.ok(of(bursts) > 3, `${of(bursts)}`);
+  });
+
+  it("are not seen in independent errors, many or few, nor in a rate that changes", () => {
+    for (const chance of [0.001, 0.05, 0.5]) assert.ok(of(independent(400, chance)) < 1.6, `at ${chance}`);
+    assert.ok(of([...new Array<number>(240).fill(0), ...independent(40, 0.2)]) < 1.6, "a change is no burst");
+    assert.deepEqual([of([]), of([0, 0, 0]), of([5])], [1, 1, 1]);
+  });
+
+  it("count no interval without requests", () => {
+    const state = observeSuccessive(NOTHING_SUCCESSIVE, 15, 3);
+    assert.deepEqual(observeSuccessive(state, 0, 0), state);
   });
 });
 
