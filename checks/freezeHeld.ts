@@ -86,7 +86,7 @@ export function addFingerprint(report: Report, fingerprint: ConfigurationFingerp
 /** A's database at one moment. Its connections are given back whatever happens. */
 export function withSnapshotA<T>(context: CheckContext, use: (snapshot: Snapshot) => Promise<T>): Promise<T> {
   return context.systems.withDatabaseA(async (target) => {
-    const snapshot = await Snapshot.open(target, { statementTimeoutMs: STATEMENT_MS, signal: context.signal });
+    const snapshot = await Snapshot.open(target, lookingOptions(context));
     try {
       return await use(snapshot);
     } finally {
@@ -95,10 +95,14 @@ export function withSnapshotA<T>(context: CheckContext, use: (snapshot: Snapshot
   });
 }
 
+function lookingOptions({ scope, signal }: CheckContext): Parameters<typeof Snapshot.open>[1] {
+  return { statementTimeoutMs: STATEMENT_MS, connections: scope.proof?.connections, signal };
+}
+
 /** Database B at one moment. */
 export async function withSnapshotB<T>(context: CheckContext, use: (snapshot: Snapshot) => Promise<T>): Promise<T> {
   const target = await context.systems.databaseB();
-  const snapshot = await Snapshot.open(target, { statementTimeoutMs: STATEMENT_MS, signal: context.signal });
+  const snapshot = await Snapshot.open(target, lookingOptions(context));
   try {
     return await use(snapshot);
   } finally {
