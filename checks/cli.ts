@@ -140,6 +140,7 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     "stateful-plugins",
     "each Redis and each plugin with state on the node has a choice, and B reaches each Redis",
   );
+  inspected("compare-answers", "A and B answer the same requests alike, by the listener's test rules");
   inspected("licence", "licence and certificates outlive the migration");
 
   program.parse(arguments_, { from: "user" });

@@ -1,3 +1,4 @@
+import { compareAnswers } from "./compareAnswers";
 import { copyProved } from "./copyProved";
 import { type GateCheck } from "./context";
 import { freezeHeld } from "./freezeHeld";
@@ -28,4 +29,5 @@ export const GATE_CHECKS: readonly GateCheck[] = [
   dependencies,
   statefulPlugins,
   licence,
+  compareAnswers,
 ];

@@ -83,6 +83,11 @@ export function rehearsalSettings(
       { plugin: "limit-count", policy: "accept", reason: "limits far above any client's rate" },
       { plugin: "proxy-cache", policy: "accept", reason: "cold for some minutes" },
     ],
+    compareAnswers: {
+      priority: 1,
+      headerValue: "known-to-the-rehearsal",
+      address: `${loadBalancer.address}:${loadBalancer.port}`,
+    },
     controlPlane: {
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
       resources: RESOURCES,
@@ -110,8 +115,10 @@ export function rehearsalSettings(
 }
 
 /** The secrets, and the provider's own settings. */
-export function rehearsalConfig({ region, databaseA, token }: World): ConfigMap {
+export function rehearsalConfig({ region, databaseA, token, catalogue }: World): ConfigMap {
+  const login = catalogue.find(({ headers }) => Object.keys(headers).length > 0)?.headers ?? {};
   return {
+    testCredentials: { value: JSON.stringify(login), secret: true },
     "aws:region": { value: region },
     databaseADsn: { value: databaseA.dsn, secret: true },
     controlPlaneToken: { value: token, secret: true },

@@ -1,4 +1,5 @@
 import { type Inspection } from "../../migration/inspection";
+import { checkAnswers } from "../compareAnswers";
 import { checkDependencies } from "../dependencies";
 import { type Outcome } from "../gateInput";
 import { Systems } from "../context";
@@ -26,9 +27,11 @@ const CHECKS: Readonly<
   dependencies: { limitSeconds: 120, run: checkDependencies },
   "stateful-plugins": { limitSeconds: 120, run: checkStatefulPlugins },
   licence: { limitSeconds: 60, run: checkLicence },
+  "compare-answers": { limitSeconds: 120, run: checkAnswers },
 };
 
-export type InspectionName = "preflight" | "parity" | "dependencies" | "stateful-plugins" | "licence";
+export type InspectionName =
+  "preflight" | "parity" | "dependencies" | "stateful-plugins" | "licence" | "compare-answers";
 
 /** Without a whole request: soak and standby as the settings have them by default. */
 const DEFAULT_HOURS = { soakHours: 24, standbyHours: 72 };
