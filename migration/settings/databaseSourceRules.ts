@@ -40,6 +40,14 @@ export function databaseSourceFindings(parsed: Parsed): readonly Finding[] {
             "the size of the new instance's storage, 20 to 65536 GiB",
           ),
         ]),
+    ...(parsed.clusterA !== undefined && parsed.clusterA.databaseIdentifier === undefined
+      ? needed(
+          ["databaseB", "source", "folder"],
+          true,
+          source.folder,
+          "a folder: the dump that stays in it is the only safety copy of an A that is no RDS instance",
+        )
+      : []),
     ...(source.bastion === undefined
       ? unused("bastionPrivateKey", parsed.bastionPrivateKey, "a bastion")
       : needed(["bastionPrivateKey"], true, parsed.bastionPrivateKey, "the private key for the bastion", true)),

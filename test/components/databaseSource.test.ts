@@ -174,7 +174,7 @@ describe("database B from a dump", function () {
 
   it("into a database that is given makes nothing on AWS for it, and uses its connection string", async () => {
     const changes = {
-      "databaseB.source": { kind: "dump", target: "given" },
+      "databaseB.source": { kind: "dump", target: "given", folder: "dumps" },
       databaseBDsn: DSN,
       stage: "start",
       "clusterA.databaseIdentifier": undefined,
