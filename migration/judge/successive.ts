@@ -14,40 +14,39 @@ export interface SuccessiveState {
   readonly e: number;
   /** Number of differences with an event in them. */
   readonly pairs: number;
-  /** Number of all differences. */
-  readonly k: number;
   readonly squares: number;
   readonly expected: number;
   readonly events: number;
 }
 
-export const NOTHING_SUCCESSIVE: SuccessiveState = { n: 0, e: 0, pairs: 0, k: 0, squares: 0, expected: 0, events: 0 };
+export const NOTHING_SUCCESSIVE: SuccessiveState = { n: 0, e: 0, pairs: 0, squares: 0, expected: 0, events: 0 };
 
 /** One more interval with `n` trials and `e` events. */
 export function observeSuccessive(state: SuccessiveState, n: number, e: number): SuccessiveState {
   if (n <= 0) return state;
   if (state.n <= 0) return { ...NOTHING_SUCCESSIVE, n, e };
-  const k = state.k + 1;
   const { squares, expected, events, pairs } = state;
-  if (e + state.e <= 0) return { n, e, pairs, k, squares, expected, events };
+  if (e + state.e <= 0) return { n, e, pairs, squares, expected, events };
   const difference = e / n - state.e / state.n;
   const pooled = Math.min(1, (e + state.e) / (n + state.n));
   return {
     n,
     e,
     pairs: pairs + 1,
-    k,
     squares: squares + (difference * difference) / (1 / n + 1 / state.n),
     expected: expected + pooled * (1 - pooled),
     events: events + e,
   };
 }
 
-/** The dispersion, at least 1; 1 unless it exceeds 1 by so many standard errors (Var phi is about (3 + 1/mu) / k). */
+/**
+ * The dispersion, at least 1; 1 unless it exceeds 1 by so many standard errors: Var phi is about (3 + 1/mu) / k of k
+ * pairs with events. Those without say nothing about how events come.
+ */
 export function successiveDispersion(state: SuccessiveState, standardErrors: number): number {
-  const { k, pairs, squares, expected, events } = state;
+  const { pairs, squares, expected, events } = state;
   if (pairs < 2 || expected <= 0) return 1;
   const phi = squares / expected;
-  const error = Math.sqrt((3 + k / Math.max(1, events)) / k);
+  const error = Math.sqrt((3 + pairs / Math.max(1, events)) / pairs);
   return phi > 1 + standardErrors * error ? phi : 1;
 }
