@@ -137,7 +137,7 @@ interface Latency {
 
 /** As long without a proof as with one, in turn. */
 async function measureLoad(databases: BenchDatabases, log: (line: string) => void): Promise<Load> {
-  const queries = await GatewayQueries.open(databases.dsn("one"), ROWS);
+  const queries = new GatewayQueries(databases.dsn("one"), ROWS);
   const byConnections = new Map<number, { readonly alone: number[]; readonly proving: number[] }>();
   try {
     await queries.during(fingerprintSeconds(databases, "one"));

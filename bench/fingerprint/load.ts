@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Client } from "pg";
+import { Pool } from "pg";
 
 /**
  * The gateway's own queries on database A, as a stand-in: a control plane reads configuration by key and in lists, and
@@ -18,15 +18,13 @@ function statement(n: number, rows: number): string {
 }
 
 export class GatewayQueries {
-  private constructor(
-    private readonly clients: readonly Client[],
-    private readonly rows: number,
-  ) {}
+  private readonly pool: Pool;
 
-  static async open(dsn: string, rows: number): Promise<GatewayQueries> {
-    const clients = Array.from({ length: CLIENTS }, () => new Client({ connectionString: dsn }));
-    await Promise.all(clients.map((client) => client.connect()));
-    return new GatewayQueries(clients, rows);
+  constructor(
+    dsn: string,
+    private readonly rows: number,
+  ) {
+    this.pool = new Pool({ connectionString: dsn, max: CLIENTS });
   }
 
   /** Runs them while `work` lasts. @returns milliseconds that each took, waiting for its connection included */
@@ -40,15 +38,14 @@ export class GatewayQueries {
       const due = begin + (n * 1000) / PER_SECOND;
       const wait = due - performance.now();
       if (wait > 0) await delay(wait);
-      const client = this.clients[n % CLIENTS];
       const sent = performance.now();
-      running.push(client?.query(statement(n, this.rows)).then(() => taken.push(performance.now() - sent)) ?? ended);
+      running.push(this.pool.query(statement(n, this.rows)).then(() => taken.push(performance.now() - sent)));
     }
     await Promise.all([ended, ...running]);
     return taken;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.clients.map((client) => client.end()));
+    await this.pool.end();
   }
 }
