@@ -128,21 +128,19 @@ const DATA_PLANE = ["resources", "Release data-plane-b-default", "inputs", "valu
 const options = (draft: Draft, label: string): Record<string, unknown> => at(draft, "resources", label, "options");
 const inputs = (draft: Draft, label: string): Record<string, unknown> => at(draft, "resources", label, "inputs");
 
-const [
-  WEIGHTS,
-  WAY_BACK,
-  GATE,
-  DATABASES,
-  INGRESS,
-  SECRETS_,
-  VERSION,
-  PINNED,
-  A,
-  PROTECTED,
-  NAMES,
-  CLUSTERS,
-  PORTABLE,
-] = POLICY_NAMES as [PolicyName, ...PolicyName[]] & Record<number, PolicyName>;
+const WEIGHTS = "two groups in fixed order, weights of the stage, sticky to none";
+const WAY_BACK = "a way back that depends on nothing of B";
+const GATE = "a gate that depends on nothing, and that nothing depends on";
+const DATABASES = "databases encrypted, private, protected, with a last snapshot";
+const INGRESS = "no open ingress that was not asked for";
+const PLAIN = "no secret in plain";
+const VERSION = "control and data planes of one version";
+const PINNED = "data planes pinned to control plane B";
+const OF_A = "nothing of A owned";
+const PROTECTED = "everything B serves with protected from start until abandon";
+const NAMES = "no physical name fixed without need";
+const CLUSTERS = "every cluster by its identity";
+const PORTABLE = "nothing of the machine or the day";
 
 const COUNTER_EXAMPLES: readonly CounterExample[] = [
   ["another weight", WEIGHTS, "prod", "traffic-25", (d) => (at(d, ...FORWARD, "targetGroups", 1)["weight"] = 26), /weights of A and B is \[75,26\]/],
@@ -167,19 +165,19 @@ const COUNTER_EXAMPLES: readonly CounterExample[] = [
   ["the same by IPv6", INGRESS, "prod", "restore", (d) => (inputs(d, "SecurityGroupIngressRule database-network-from-b")["cidrIpv6"] = "::/0"), /::\/0 was not asked for/],
   ["rules inside a group", INGRESS, "prod", "restore", (d) => (inputs(d, "SecurityGroup database-network")["ingress"] = []), /ingress inside/],
   ["a dashboard open too early", INGRESS, "prod", "traffic-100", (d) => (at(d, "resources", "NetworkPolicy dashboard-b-dashboard-restricted", "inputs", "spec", "ingress", 0)["from"] = []), /open to everybody/],
-  ["a secret's value", SECRETS_, "prod", "start", (d) => (d.outputs["note"] = PASSWORD_B), /in plain/],
-  ["an address with a password", SECRETS_, "prod", "start", (d) => (d.outputs["note"] = "postgres://u:p@host"), /a password in it/],
-  ["a variable that is not marked", SECRETS_, "prod", "start", (d) => (at(d, "resources", "Command gate", "inputs", "environment")["MIGRATION_DATABASE_A_DSN"] = "x"), /not marked/],
+  ["a secret's value", PLAIN, "prod", "start", (d) => (d.outputs["note"] = PASSWORD_B), /in plain/],
+  ["an address with a password", PLAIN, "prod", "start", (d) => (d.outputs["note"] = "postgres://u:p@host"), /a password in it/],
+  ["a variable that is not marked", PLAIN, "prod", "start", (d) => (at(d, "resources", "Command gate", "inputs", "environment")["MIGRATION_DATABASE_A_DSN"] = "x"), /not marked/],
   ["data planes of another version", VERSION, "prod", "start", (d) => (at(d, ...DATA_PLANE, "apisix", "image")["tag"] = "3.9.17"), /3\.9\.17/],
   ["a dashboard of another version", VERSION, "prod", "start", (d) => (at(d, "resources", "Release control-plane-b", "inputs", "values", SECRET, "dashboard", "image")["tag"] = "v3.9.17"), /dashboard/],
   ["a data plane on A's manager", PINNED, "prod", "start", (d) => (at(d, ...DATA_PLANE, "etcd")["host"] = ["https://manager.a:7943"]), /etcd\.host/],
   ["a second address", PINNED, "prod", "start", (d) => (at(d, ...DATA_PLANE)["extra"] = "https://manager.a:7943"), /another address, manager\.a:7943/],
   ["a variable that overrides the address", PINNED, "prod", "start", (d) => (at(d, ...DATA_PLANE, "apisix")["extraEnvVars"] = [{ name: "API7_DP_MANAGER_ENDPOINTS" }]), /overrides the address/],
   ["data planes before their control plane", PINNED, "prod", "start", (d) => (options(d, "Release data-plane-b-default")["dependsOn"] = []), /does not wait/],
-  ["something owned in cluster A", A, "prod", "start", (d) => (options(d, "Namespace control-plane-b")["provider"] = "kubernetes cluster-a"), /is owned, in cluster A/],
-  ["a patch that takes A down when it goes", A, "prod", "freeze", (d) => Reflect.deleteProperty(options(d, "HorizontalPodAutoscalerPatch freeze-gateway"), "retainOnDelete"), /retainOnDelete/],
-  ["A's database", A, "prod", "restore", (d) => (inputs(d, "Instance database-b")["identifier"] = "api7-prod-a"), /is A's/],
-  ["A's target group", A, "prod", "prepare", (d) => (at(d, "resources")["TargetGroup traffic-default-a"] = d.resources["TargetGroup traffic-default-b"]), /is A's/],
+  ["something owned in cluster A", OF_A, "prod", "start", (d) => (options(d, "Namespace control-plane-b")["provider"] = "kubernetes cluster-a"), /is owned, in cluster A/],
+  ["a patch that takes A down when it goes", OF_A, "prod", "freeze", (d) => Reflect.deleteProperty(options(d, "HorizontalPodAutoscalerPatch freeze-gateway"), "retainOnDelete"), /retainOnDelete/],
+  ["A's database", OF_A, "prod", "restore", (d) => (inputs(d, "Instance database-b")["identifier"] = "api7-prod-a"), /is A's/],
+  ["A's target group", OF_A, "prod", "prepare", (d) => (at(d, "resources")["TargetGroup traffic-default-a"] = d.resources["TargetGroup traffic-default-b"]), /is A's/],
   ["gateways that can be deleted", PROTECTED, "prod", "traffic-50", (d) => Reflect.deleteProperty(options(d, "Release data-plane-b-default"), "protect"), /Release data-plane-b-default: protect/],
   ["protection that outlives the migration", PROTECTED, "prod", "abandon", (d) => (options(d, "Namespace control-plane-b")["protect"] = true), /Namespace control-plane-b: protect/],
   ["a name that is fixed without need", NAMES, "prod", "restore", (d) => (inputs(d, "SubnetGroup database-b")["name"] = "mine"), /name is fixed/],
