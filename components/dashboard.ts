@@ -47,13 +47,15 @@ export function dashboardBody(args: DashboardArgs): string {
     { title: "Database connections", metrics: databases("DatabaseConnections") },
   ];
   return JSON.stringify({
-    widgets: graphs.filter(({ metrics }) => metrics.length > 0).map(({ title, metrics }, index) => ({
-      type: "metric",
-      x: (index % 2) * WIDTH,
-      y: Math.floor(index / 2) * HEIGHT,
-      width: WIDTH,
-      height: HEIGHT,
-      properties: { title, metrics, region, view: "timeSeries", stacked: false, period: PERIOD_SECONDS },
-    })),
+    widgets: graphs
+      .filter(({ metrics }) => metrics.length > 0)
+      .map(({ title, metrics }, index) => ({
+        type: "metric",
+        x: (index % 2) * WIDTH,
+        y: Math.floor(index / 2) * HEIGHT,
+        width: WIDTH,
+        height: HEIGHT,
+        properties: { title, metrics, region, view: "timeSeries", stacked: false, period: PERIOD_SECONDS },
+      })),
   });
 }
