@@ -164,7 +164,7 @@ async function compareWithRecord(
     const now = fingerprint.tables.find((candidate) => candidate.table === table);
     const told = changes?.changes.filter((change) => change.table === table) ?? [];
     const count = now ? `it moved since the freeze; ${now.rows} rows now` : `the whole is ${live["*"] ?? ""}`;
-    const named = told.length > 0 ? `: ${told.map(changeText).join("; ")}` : lost;
+    const named = told.length > 0 ? `: ${told.map((change) => changeText(change, rows?.at ?? "")).join("; ")}` : lost;
     report.finding({
       subject: `table ${table} of A`,
       seen: `${count}${named}. ${since}`,
@@ -231,6 +231,9 @@ function sinceText(record: MigrationRecord): string {
 }
 
 /** `public.route default/orders-core/items changed (written 2026-03-01T09:00:00.000Z)`. */
-export function changeText({ object, kind, writtenAt }: RowChange): string {
-  return `${object} ${kind}${writtenAt === undefined ? "" : ` (written ${writtenAt})`}`;
+function changeText({ object, kind, writtenAt }: RowChange, takenAt: string): string {
+  if (writtenAt === undefined) return `${object} ${kind}`;
+  // Whoever writes past the control plane leaves the row's own time as it was.
+  const when = writtenAt > takenAt ? `written ${writtenAt}` : `its own time of writing did not move: ${writtenAt}`;
+  return `${object} ${kind} (${when})`;
 }

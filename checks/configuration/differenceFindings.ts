@@ -120,7 +120,7 @@ function sideText(
 ): string | undefined {
   if (row === undefined || evidence === undefined) return undefined;
   const state = stateOfRow(evidence, table, row);
-  const written = row.writtenAt === undefined ? "" : `, written ${row.writtenAt}`;
+  const written = row.writtenAt === undefined || row.writtenAt <= evidence.at ? "" : `, written ${row.writtenAt}`;
   if (state === "same") return `on ${side} as it was at ${evidence.at}`;
   if (state === "unknown") return undefined;
   return `${state === "changed" ? "changed" : "added"} on ${side} since ${evidence.at}${written}`;

@@ -203,7 +203,9 @@ describe("check: freeze held", () => {
 
   /** A record whose fingerprint has its rows in an evidence file. */
   async function withRows(): Promise<{ record: MigrationRecord; readEvidence: (digest: string) => Promise<string> }> {
-    const result = await freezeHeld.run(context({ from: "freeze", to: "restore" }, EMPTY_RECORD, scopeOf()));
+    const now = new Date(ENTRY.at);
+    const look = { ...context({ from: "freeze", to: "restore" }, EMPTY_RECORD, scopeOf()), now };
+    const result = await freezeHeld.run(look);
     const content = JSON.stringify({ results: [result] });
     const entry = { ...ENTRY, digests: { configurationA: recordedFingerprint(result) }, evidence: "a".repeat(64) };
     return { record: appendEntry(EMPTY_RECORD, entry).record, readEvidence: () => Promise.resolve(content) };
@@ -213,11 +215,13 @@ describe("check: freeze held", () => {
     await server.run("a", "alter table route add column updated_at timestamptz default '2026-01-01Z'");
     const { record, readEvidence } = await withRows();
     await server.run("a", "update route set spec = 'c', updated_at = '2026-03-01 09:00Z' where id = 'r1'");
+    await server.run("a", "update route set spec = 'd' where id = 'r2'");
     await server.run("a", "insert into route values ('r3', 'n', '2026-03-01 09:30Z')", "delete from service");
     const look = { ...context({}, record, scopeOf()), readEvidence };
     const result = await freezeHeld.run(look);
     const route = findingOn(result, "table public.route of A").seen;
     assert.match(route, /public\.route r1 changed \(written 2026-03-01T09:00:00\.000Z\)/);
+    assert.match(route, /public\.route r2 changed \(its own time of writing did not move: 2026-01-01T/);
     assert.match(route, /public\.route r3 added \(written 2026-03-01T09:30:00\.000Z\)/);
     assert.match(route, /last seen as recorded at 2026-03-01T08:00:00\.000Z/);
     // Without a B its name is not to be had any more.
@@ -225,7 +229,7 @@ describe("check: freeze held", () => {
       findingOn(result, "table public.service of A").seen,
       /a row that is gone; its key has the hash [0-9a-f]{12}\) gone/,
     );
-    assert.deepEqual(result.evidence["changedRows"], 3);
+    assert.deepEqual(result.evidence["changedRows"], 4);
   });
 
   it("names a row that is gone by what B still has", async () => {
