@@ -14,9 +14,10 @@ import {
 } from "../../migration/record";
 import { shapeOf } from "../../migration/stages";
 import { AwsFake } from "./support/awsFake";
-import { API_TOKEN, healthyClusterB } from "./support/clusterB";
+import { NO_INSPECTION } from "../../migration/inspection";
+import { API_TOKEN, healthyClusterB, instances, LICENCE } from "./support/clusterB";
 import { KubernetesFake } from "./support/kubernetesFake";
-import { autoscaler, deployment } from "./support/objects";
+import { autoscaler, configMap, deployment, gatewayConfig, pod } from "./support/objects";
 import { TestServer } from "./support/postgres";
 import { GROUP_A, GROUP_B, REQUEST, SCOPE } from "./support/scope";
 
@@ -64,8 +65,7 @@ describe("check, as a command", function () {
       create table gateway_instance (id text primary key, hostname text, last_heartbeat_time timestamptz)`);
     healthyClusterB(b);
     a.add("apps/v1", "deployments", deployment({ name: "api7ee3-dashboard", app: "d", image: "x", replicas: 0 }));
-    a.add("apps/v1", "deployments", deployment({ name: "gateway-a", app: "gateway-a", image: "x", replicas: 2 }));
-    a.add("autoscaling/v2", "horizontalpodautoscalers", autoscaler("gateway-a", 2));
+    clusterA();
     aws.world.targetGroups.set("api7-test-default-b", GROUP_B);
     aws.world.targets.set(
       GROUP_B,
@@ -84,6 +84,30 @@ describe("check, as a command", function () {
     aws.world.loadBalancers = [{ name: "api7-test", arn: "arn:lb", listeners: [{ arn: "arn:l", port: 443, rules }] }];
   }
 
+  /** A as its owners run it: gateways like B's, a DP Manager that is closed to B, and an API that answers. */
+  function clusterA(): void {
+    const image = "api7/api7-ee-3-gateway:3.9.18";
+    const env = [{ name: "API7_GATEWAY_GROUP_SHORT_ID", value: "default" }];
+    const gateway = { app: "gateway-a", image, env };
+    a.add("apps/v1", "deployments", deployment({ ...gateway, name: "gateway-a", replicas: 2, configMap: "gateway-a" }));
+    a.add("v1", "configmaps", configMap("gateway-a", { "config.yaml": gatewayConfig(["https://a:7943"]) }));
+    a.add("v1", "pods", pod({ ...gateway, name: "gateway-a-1", ip: "10.1.0.1" }));
+    const manager = { name: "api7ee3-dp-manager", app: "dp-manager", image: "api7/api7-ee-dp-manager:v3.9.18" };
+    a.add("apps/v1", "deployments", deployment({ ...manager, replicas: 1 }));
+    a.add("v1", "pods", pod({ ...manager, name: "api7ee3-dp-manager-1", ip: "127.241.5.9" }));
+    const pinned = autoscaler("gateway-a", 2) as unknown as { metadata: { name: string }; spec: object };
+    a.add("autoscaling/v2", "horizontalpodautoscalers", {
+      ...pinned,
+      spec: { ...pinned.spec, scaleTargetRef: { kind: "Deployment", name: "gateway-a" } },
+    } as never);
+    a.proxied.set("services/https:api7ee3-dashboard:7443", ({ path }) => {
+      if (path === "/api/version") return { body: '{"value":"v3.9.18"}' };
+      if (path === "/api/license") return { body: JSON.stringify({ value: LICENCE }) };
+      if (path === "/api/gateway_groups") return { body: '{"list":[{"id":"g-1","short_id":"default"}],"total":1}' };
+      return instances([{ hostname: "gateway-a-1" }]);
+    });
+  }
+
   function scope(): GateRequest["scope"] {
     return {
       ...SCOPE,
@@ -100,7 +124,16 @@ describe("check, as a command", function () {
   });
 
   function request(stage: GateRequest["stage"]): string {
-    return JSON.stringify({ ...REQUEST, scope: scope(), stage, recordFolder: folder });
+    const prerequisites = {
+      engineVersion: "15.8",
+      databaseSubnetIds: [],
+      loadBalancerSubnetIds: [],
+      charts: [],
+      deploymentsA: [],
+      autoscalersA: [{ name: "gateway-a", minimum: 2 }],
+    };
+    const inspection = { ...NO_INSPECTION, prerequisites };
+    return JSON.stringify({ ...REQUEST, scope: scope(), stage, recordFolder: folder, inspection });
   }
 
   const json = (text: string): Readonly<Record<string, unknown>> =>
@@ -193,15 +226,17 @@ describe("check, as a command", function () {
     );
     assert.deepEqual(
       lastEntry(record)?.checks.map(({ name }) => name),
-      ["live weights", "freeze held", "copy proved"],
+      ["window", "live weights", "freeze held", "copy proved", "still equal"],
     );
     assert.ok(record.entries[2]?.digests?.configurationA?.["public.route"]);
-    assert.match(record.entries[3]?.digests?.copy ?? "", /^1:1:[0-9a-f]{12}$/);
+    assert.match(record.entries[3]?.digests?.copy ?? "", /^2:1:[0-9a-f]{12}$/);
 
     const traffic = await check(["gate"], request("traffic-5"), { ...secrets(), PULUMI_COMMAND_STDOUT: start.stdout });
     assert.equal(traffic.code, 0, traffic.stderr);
     const names = lastEntry(parseRecord(traffic.stdout))?.checks.map(({ name }) => name);
-    assert.deepEqual(names, ["live weights", "freeze held", "health", "pinned"]);
+    for (const name of ["live weights", "freeze held", "health", "pinned", "parity", "dependencies", "licence"]) {
+      assert.ok(names?.includes(name), name);
+    }
 
     const verify = await check(["gate", "--verify"], request("traffic-25"), {
       ...secrets(),

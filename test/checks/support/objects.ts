@@ -30,6 +30,7 @@ export function pod(options: PodOptions): Named {
     spec: { containers: [container(options)], ...options.spec },
     status: {
       phase: "Running",
+      containerStatuses: [{ name: "main", imageID: `${options.image}@sha256:${"a".repeat(64)}`, ready }],
       podIP: options.ip,
       startTime: "2026-03-01T07:00:00Z",
       conditions: [
