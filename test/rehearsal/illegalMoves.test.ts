@@ -30,20 +30,23 @@ function illegalAfter(from: Stage | undefined): readonly Stage[] {
   return ALL.filter((to) => !legal.includes(to));
 }
 
-type Listener = (...args: unknown[]) => void;
-
 /**
  * A refused preview leaves the SDK's handlers of uncaught errors behind, one of each, and Node warns of so many.
  * @returns what takes those away that were there at its call before: their programs ended long ago
  */
 function oldHandlers(): () => void {
-  const events = ["uncaughtException", "unhandledRejection"] as const;
-  const all = (): readonly Listener[] => events.flatMap((event) => process.listeners(event) as Listener[]);
-  const kept = all();
-  let old: readonly Listener[] = [];
+  const takers = [takerOf("uncaughtException"), takerOf("unhandledRejection")];
+  return () => takers.forEach((take) => take());
+}
+
+function takerOf(event: "uncaughtException" | "unhandledRejection"): () => void {
+  // The same emitter, by the one type that knows every event.
+  const emitter: Pick<NodeJS.EventEmitter, "listeners" | "off"> = process;
+  const kept = emitter.listeners(event);
+  let old: ReturnType<NodeJS.EventEmitter["listeners"]> = [];
   return () => {
-    for (const listener of old) for (const event of events) process.off(event, listener);
-    old = all().filter((listener) => !kept.includes(listener));
+    for (const listener of old) emitter.off(event, listener as (...args: unknown[]) => void);
+    old = emitter.listeners(event).filter((listener) => !kept.includes(listener));
   };
 }
 

@@ -157,13 +157,22 @@ function packageOf({ type }: Pick<RecordedResource, "type">): string {
   return type.split(":")[0] ?? "";
 }
 
+interface StoredProvider {
+  readonly urn: string;
+  readonly custom: true;
+  readonly type: string;
+  readonly id: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
 /** A default provider, as the engine makes one for each package. */
-function provider(name: string): { readonly urn: string; readonly id: string; readonly type: string } & object {
+function provider(name: string): StoredProvider {
   const type = `pulumi:providers:${name}`;
   const version = VERSIONS[name] ?? "";
   const inputs = { version, ...(name === "aws" && { region: REGION }) };
   const urn = urnOf(type, `default_${version.replace(/\W/g, "_")}`);
-  return { urn, custom: true, type, id: `id-of-${name}`, ...{ inputs, outputs: inputs } };
+  return { urn, custom: true, type, id: `id-of-${name}`, inputs, outputs: inputs };
 }
 
 /** The recorder leaves the stack's name open, and takes the stack itself for a parent. */
