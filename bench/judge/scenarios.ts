@@ -116,14 +116,14 @@ export function scenarios(scale = 1): readonly Scenario[] {
       name: "bursts",
       what: "B equals A, errors in bursts of mean 3 on each cluster on its own, 20/s",
       run: whole(model(20, {}, BURSTS)),
-      runs: runs(2000),
-      peerRuns: runs(1000),
+      runs: runs(1000),
+      peerRuns: runs(500),
     },
     {
       name: "bursts, not allowed for",
       what: "the same, with A's dispersion and the number of intervals ignored",
       run: whole(model(20, {}, BURSTS)),
-      runs: runs(2000),
+      runs: runs(1000),
       settings: { dispersion: { priorIntervals: 1000, standardErrors: 10 }, odds: { intervals: 1 } },
     },
     {
@@ -137,15 +137,15 @@ export function scenarios(scale = 1): readonly Scenario[] {
       name: "own phases",
       what: "B equals A, each cluster has noisy phases of 4 min on its own, ten times the errors, 20/s",
       run: whole(model(20, {}, phases(false))),
-      runs: runs(1000),
-      peerRuns: runs(1000),
+      runs: runs(500),
+      peerRuns: runs(500),
     },
     {
       name: "common phases",
       what: "B equals A, both have the same noisy phases of 4 min, ten times the errors, 20/s",
       run: whole(model(20, {}, phases(true))),
-      runs: runs(1000),
-      peerRuns: runs(1000),
+      runs: runs(500),
+      peerRuns: runs(500),
     },
   ];
 }
