@@ -42,10 +42,15 @@ const BY_DESIGN: readonly { readonly path: RegExp; readonly reason: string }[] =
   { path: /^nginx_config\.http\.keepalive_timeout$/, reason: "B's is longer than the load balancer's idle time" },
   { path: /^nginx_config\.worker_processes$/, reason: "goes with the size of B's pods" },
   { path: /^(apisix\.status|api7ee\.status_endpoint)(\.|$)/, reason: "the load balancer looks at B's status port" },
-  { path: /^plugin_attr\.prometheus\.export_/, reason: "where metrics are taken from" },
+  { path: /^plugin_attr\.prometheus\.(export_|metric_prefix$)/, reason: "where metrics are taken from" },
 ];
 const VARIABLES_BY_DESIGN: Readonly<Record<string, string>> = {
   API7_GATEWAY_GROUP_SHORT_ID: "B's gateways are told their group",
+};
+/** Ports that B may have beyond A's. */
+const PORTS_OF_B: Readonly<Record<string, string>> = {
+  "tcp 7085": "the load balancer looks at B's status port",
+  "tcp 9091": "B's metrics are taken from outside of the pod",
 };
 const SECRET_PATH = /(password|passwd|token|secret|credential|(^|[._])key)([._[]|$)/i;
 const SHOWN = 120;
@@ -69,7 +74,7 @@ export function compareGateways(group: string, a: GatewayFacts, b: GatewayFacts)
     else add(`configuration ${path}`, shown(path, inA), shown(path, inB));
   }
   compareSets("environment", a.environment, b.environment, (name) => VARIABLES_BY_DESIGN[name]);
-  compareSets("port", a.ports, b.ports, () => undefined);
+  compareSets("port", a.ports, b.ports, (name) => (b.ports.includes(name) ? PORTS_OF_B[name] : undefined));
   compareSets("trusted CA", a.trustedCas, b.trustedCas, () => undefined);
   for (const path of union(Object.keys(a.mounted), Object.keys(b.mounted))) {
     const [inA, inB] = [a.mounted[path], b.mounted[path]];

@@ -48,6 +48,12 @@ describe("parity of gateways", () => {
     assert.match(result.expected[0] ?? "", /etcd\.host\[0\]: each cluster has its own DP Manager/);
   });
 
+  it("lets B have a status port and a port for metrics, and does not let it lack them", () => {
+    const ports = ["tcp 9080", "tcp 7085", "tcp 9091"];
+    assert.deepEqual(compare({ ports }).differences, []);
+    assert.equal(compareGateways("g", { ...FACTS, ports }, FACTS).differences.length, 2);
+  });
+
   it("never shows a secret", () => {
     const result = compare(configuration({ deployment: { etcd: { host: ["https://a:7943"], password: "anders" } } }));
     assert.deepEqual(result.differences, [
