@@ -34,7 +34,10 @@ const CARRIER_TYPES: Readonly<Record<string, WeightCarrier["kind"]>> = {
   "aws:lb/listenerRule:ListenerRule": "rule",
 };
 
-/** Everything in the state that carries weights. Rules that forward to one group, or answer by themselves, do not. */
+/**
+ * Everything in the state that carries weights: what the split of the traffic made. The rules that pick compared requests
+ * by a header name both groups too, but no stage moves them.
+ */
 export function weightCarriers(state: StackState): readonly WeightCarrier[] {
   return (state.resources ?? []).flatMap((resource) => carrierOf(resource) ?? []);
 }
@@ -109,7 +112,7 @@ export function standingOf(record: MigrationRecord | undefined): Standing | unde
 function carrierOf({ urn, type, outputs, inputs }: StateResource): WeightCarrier | undefined {
   const kind = CARRIER_TYPES[type];
   const arn = outputs?.["arn"];
-  if (kind === undefined || typeof arn !== "string") return undefined;
+  if (kind === undefined || !urn.includes("TrafficSplit$") || typeof arn !== "string") return undefined;
   const actions = (kind === "listener" ? inputs?.["defaultActions"] : inputs?.["actions"]) as
     readonly ForwardAction[] | undefined;
   const [a, b] = actions?.find(({ forward }) => forward !== undefined)?.forward?.targetGroups ?? [];
