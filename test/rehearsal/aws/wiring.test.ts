@@ -91,7 +91,13 @@ describe("local AWS over a real load balancer and real databases", function () {
 
   it("encrypts the copy of an unencrypted snapshot with a key, and what is restored from it stays as declared", async () => {
     const shared = { instanceClass: "db.m6g.large", dbSubnetGroupName: "api7-a", skipFinalSnapshot: true };
-    const plain = { identifier: "plain", engine: "postgres", username: "api7", password: PASSWORD, allocatedStorage: 20 };
+    const plain = {
+      identifier: "plain",
+      engine: "postgres",
+      username: "api7",
+      password: PASSWORD,
+      allocatedStorage: 20,
+    };
     const source = await plugin.create("instance", { ...shared, ...plain, backupRetentionPeriod: 0 });
     const names = { dbInstanceIdentifier: "plain", dbSnapshotIdentifier: "plain-1" };
     const snapshot = await plugin.create("snapshot", names);
@@ -109,7 +115,11 @@ describe("local AWS over a real load balancer and real databases", function () {
       identifier: "of-plain",
       snapshotIdentifier: "plain-1",
     });
-    assert.equal((await plugin.read(unencrypted))?.inputs["storageEncrypted"], false, "planned for replacement for ever");
+    assert.equal(
+      (await plugin.read(unencrypted))?.inputs["storageEncrypted"],
+      false,
+      "planned for replacement for ever",
+    );
     const encrypted = await plugin.create("instance", {
       ...restore,
       kmsKeyId,
