@@ -6,7 +6,7 @@ export interface Count {
   readonly at: Date;
   readonly sent: number;
   readonly failed: number;
-  /** Requests that the load balancer sent to A's and to B's targets. */
+  /** Requests that the load balancer sent to A's and to B's targets by weight; those picked by a header are the checks' own. */
   readonly a: number;
   readonly b: number;
   readonly lastOnB: Date | undefined;
@@ -29,10 +29,10 @@ export function count(load: LoadSnapshot, balancer: LoadBalancerState, targetGro
   let lastOnB: Date | undefined;
   for (const [arn, counters] of Object.entries(balancer.counters)) {
     if (targetGroupsA.includes(arn)) {
-      a += counters.requests;
+      a += counters.requests - counters.picked;
       continue;
     }
-    b += counters.requests;
+    b += counters.requests - counters.picked;
     if (counters.lastRequestAt === undefined) continue;
     const last = new Date(counters.lastRequestAt);
     if (lastOnB === undefined || last > lastOnB) lastOnB = last;

@@ -8,6 +8,7 @@ type ResponseClass = keyof TargetGroupCounters["responses"];
 /** What one target group did, counted as CloudWatch's metrics of a target group count it. */
 export class Counters {
   #requests = 0;
+  #picked = 0;
   readonly #responses: Record<ResponseClass, number> = { "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0 };
   #elb5xx = 0;
   #connectionErrors = 0;
@@ -15,9 +16,10 @@ export class Counters {
   #active = 0;
   readonly #latency = new Array<number>(BOUNDS_MS.length + 1).fill(0);
 
-  /** A target was chosen and the request goes out. */
-  begin(): void {
+  /** A target was chosen and the request goes out. @param picked a rule with a header condition sent it here */
+  begin(picked: boolean): void {
     this.#requests += 1;
+    if (picked) this.#picked += 1;
     this.#active += 1;
     this.#lastRequestAtMs = Date.now();
   }
@@ -50,6 +52,7 @@ export class Counters {
   snapshot(): TargetGroupCounters {
     return {
       requests: this.#requests,
+      picked: this.#picked,
       responses: { ...this.#responses },
       elb5xx: this.#elb5xx,
       connectionErrors: this.#connectionErrors,

@@ -44,7 +44,7 @@ export class Exchange implements InFlight {
     this.#response = response;
     this.#route = route;
     const { group, target } = route;
-    group.counters.begin();
+    group.counters.begin(route.picked);
     target.enter(this);
     this.#outgoing = httpRequest({
       agent: target.agent,

@@ -26,6 +26,8 @@ export type Route =
       readonly to: "target";
       readonly group: TargetGroup;
       readonly target: Target;
+      /** The rule that decided has a header condition. */
+      readonly picked: boolean;
       readonly setCookies: readonly string[];
     }
   | { readonly to: "client"; readonly answer: OwnAnswer };
@@ -45,7 +47,7 @@ export function route(routes: Routes | undefined, request: IncomingMessage): Rou
   if (routes === undefined) {
     return { to: "client", answer: errorPage(503) };
   }
-  const { action } = findRule(routes.rules, request).config;
+  const { action, headers } = findRule(routes.rules, request).config;
   if (action.type === "fixed-response") {
     const { statusCode, contentType, body } = action;
     return { to: "client", answer: { status: statusCode, contentType, body } };
@@ -69,7 +71,7 @@ export function route(routes: Routes | undefined, request: IncomingMessage): Rou
     return { to: "client", answer: errorPage(503) };
   }
   const setCookies = sticky === undefined ? [] : routes.stickiness.cookies(group.arn, sticky.durationSeconds, nowMs);
-  return { to: "target", group, target, setCookies };
+  return { to: "target", group, target, picked: headers.length > 0, setCookies };
 }
 
 /**

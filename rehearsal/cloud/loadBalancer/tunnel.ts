@@ -39,7 +39,7 @@ export class Tunnel implements InFlight {
     this.#client = client;
     this.#route = route;
     this.#idleTimeoutMs = idleTimeoutMs;
-    route.group.counters.begin();
+    route.group.counters.begin(route.picked);
     route.target.enter(this);
     const headers = requestHeaders(request, listenerPort);
     headers.push("Connection", "Upgrade", "Upgrade", request.headers.upgrade ?? "");

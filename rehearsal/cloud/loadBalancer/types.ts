@@ -88,6 +88,8 @@ export interface LoadBalancerConfig {
 export interface TargetGroupCounters {
   /** Requests for which a target of this group was chosen, WebSocket upgrades included. */
   readonly requests: number;
+  /** Those among them that a rule with a header condition sent here, whatever the weights: compared requests. */
+  readonly picked: number;
   /** Answers that came from targets, by class. A WebSocket's 101 is in none of them. */
   readonly responses: Readonly<Record<"2xx" | "3xx" | "4xx" | "5xx", number>>;
   /** 502, 503 and 504 that the load balancer made itself because of this group. */
