@@ -27,5 +27,13 @@ if [[ "$(id -u)" != 0 ]]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq || fail "apt-get update failed"
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends "postgresql-client-$major" || fail "apt-get could not install them"
+install() {
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@"
+}
+if ! install "postgresql-client-$major"; then
+  # Ubuntu has one major only; PostgreSQL's own repository, which postgresql-common sets up, has all of them.
+  { install postgresql-common ca-certificates && "${as_root[@]}" bash /usr/share/postgresql-common/pgdg/apt.*.sh -y; } ||
+    fail "PostgreSQL's apt repository could not be set up"
+  install "postgresql-client-$major" || fail "apt-get could not install them"
+fi
 has || fail "they are not there after their package was installed"
