@@ -183,7 +183,9 @@ async function weightedRule(
   );
   for (const rule of Rules) {
     const groups = rule.Actions?.at(-1)?.ForwardConfig?.TargetGroups;
-    if (rule.IsDefault !== true && groups?.length === 2) return { rule, groups };
+    // Rules that pick compared requests by a header name both groups too, but no stage moves them.
+    const picks = (rule.Conditions ?? []).some(({ Field }) => Field === "http-header");
+    if (rule.IsDefault !== true && !picks && groups?.length === 2) return { rule, groups };
   }
   throw new RehearsalFailure("the listener has no rule of the program's");
 }
