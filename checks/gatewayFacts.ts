@@ -4,25 +4,13 @@ import { z } from "zod";
 import { type GatewayFacts } from "../migration/parity";
 import { subjectOf } from "./certificates";
 import { type KubernetesApi } from "./clients/kubernetes";
-import { getConfigMap, podsOf, type Deployment } from "./clients/objects";
+import { CONTAINER as COMMON_CONTAINER, getConfigMap, podsOf, type Deployment } from "./clients/objects";
 import { variablesOf } from "./pinningEnvironment";
 import { CouldNotLook, textOf } from "./result";
 
 /** What a cluster's gateways have outside of the database, read from its API server. */
 
-const CONTAINER = z.object({
-  name: z.string(),
-  image: z.string(),
-  env: z.array(z.object({ name: z.string(), value: z.string().optional() })).optional(),
-  envFrom: z
-    .array(
-      z.object({
-        prefix: z.string().optional(),
-        configMapRef: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
-        secretRef: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
-      }),
-    )
-    .optional(),
+const CONTAINER = COMMON_CONTAINER.extend({
   ports: z.array(z.object({ containerPort: z.number(), protocol: z.string().default("TCP") })).optional(),
   volumeMounts: z
     .array(z.object({ name: z.string(), mountPath: z.string(), subPath: z.string().optional() }))

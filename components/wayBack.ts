@@ -1,5 +1,6 @@
 import { Listener } from "@pulumi/aws/lb";
 import * as pulumi from "@pulumi/pulumi";
+import { bareCall } from "../migration/bareCall";
 import { settled } from "./outputs";
 import { type StageGate } from "./stageGate";
 import { type TrafficSplit } from "./trafficSplit";
@@ -18,28 +19,13 @@ export function wayBack(split: TrafficSplit, gate: StageGate, region: string): W
     targets: pulumi.all([...carriers.map(({ urn }) => urn), gate.command.urn]),
     calls: pulumi.all(
       split.groups.map(({ carrier, targetGroupA, targetGroupB }) =>
-        pulumi
-          .all([carrier.arn, targetGroupA, targetGroupB])
-          .apply(([arn, a, b]) => callForA(Listener.isInstance(carrier) ? "listener" : "rule", arn, a, b, region)),
+        pulumi.all([carrier.arn, targetGroupA, targetGroupB]).apply(([arn, a, b]) => {
+          const kind = Listener.isInstance(carrier) ? "listener" : "rule";
+          return bareCall({ kind, arn, region, targetGroupA: a, targetGroupB: b });
+        }),
       ),
     ),
   };
-}
-
-/** The bare call that gives A every request. ELB replaces the whole action list, so it is given whole. */
-export function callForA(kind: "listener" | "rule", arn: string, a: string, b: string, region: string): string {
-  const action = {
-    Type: "forward",
-    ForwardConfig: {
-      TargetGroups: [
-        { TargetGroupArn: a, Weight: 100 },
-        { TargetGroupArn: b, Weight: 0 },
-      ],
-      TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
-    },
-  };
-  const actions = kind === "listener" ? "--default-actions" : "--actions";
-  return `aws elbv2 modify-${kind} --region ${region} --${kind}-arn ${arn} ${actions} '${JSON.stringify([action])}'`;
 }
 
 /** Resolves when the engine has taken these resources, in preview as in an update. */

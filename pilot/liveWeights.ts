@@ -6,6 +6,7 @@ import {
   ModifyRuleCommand,
   type Action,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
+import { actionsForA } from "../migration/bareCall";
 import { type WeightCarrier } from "./stackState";
 
 /** What the load balancer holds for one carrier now; or why that could not be seen. */
@@ -48,21 +49,12 @@ export async function liveWeights(carriers: readonly WeightCarrier[]): Promise<r
  * @throws what AWS answered
  */
 export async function giveAllToA(carrier: WeightCarrier): Promise<void> {
-  const action: Action = {
-    Type: "forward",
-    ForwardConfig: {
-      TargetGroups: [
-        { TargetGroupArn: carrier.targetGroupA, Weight: 100 },
-        { TargetGroupArn: carrier.targetGroupB, Weight: 0 },
-      ],
-      TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
-    },
-  };
+  const actions = actionsForA(carrier);
   await withClient(carrier, async (client) => {
     if (carrier.kind === "listener") {
-      await client.send(new ModifyListenerCommand({ ListenerArn: carrier.arn, DefaultActions: [action] }));
+      await client.send(new ModifyListenerCommand({ ListenerArn: carrier.arn, DefaultActions: actions }));
     } else {
-      await client.send(new ModifyRuleCommand({ RuleArn: carrier.arn, Actions: [action] }));
+      await client.send(new ModifyRuleCommand({ RuleArn: carrier.arn, Actions: actions }));
     }
   });
 }

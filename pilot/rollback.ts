@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { bareCall } from "../migration/bareCall";
 import { canRollBack, setStageCommand } from "../migration/stages";
 import { endHolder, lockHolders, type HolderEnd, type LockHolder } from "./lockHolder";
 import { giveAllToA, liveWeights, type LiveWeights } from "./liveWeights";
@@ -248,22 +249,6 @@ export function describeOutcome(stack: string, outcome: RollbackOutcome): readon
     if (live.length === 0) lines.push("    pulumi stack output wayBack   (or the run's summary, or the runbook)");
   }
   return lines;
-}
-
-/** The call for somebody who has nothing but the AWS CLI. */
-export function bareCall({ kind, arn, region, targetGroupA, targetGroupB }: WeightCarrier): string {
-  const action = {
-    Type: "forward",
-    ForwardConfig: {
-      TargetGroups: [
-        { TargetGroupArn: targetGroupA, Weight: 100 },
-        { TargetGroupArn: targetGroupB, Weight: 0 },
-      ],
-      TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
-    },
-  };
-  const actions = kind === "listener" ? "--default-actions" : "--actions";
-  return `aws elbv2 modify-${kind} --region ${region} --${kind}-arn ${arn} ${actions} '${JSON.stringify([action])}'`;
 }
 
 /** From `start` to `complete`, and once more at `rollback` when the weights were changed by hand since. */

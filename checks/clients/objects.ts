@@ -6,7 +6,8 @@ import { refused, type KubernetesApi } from "./kubernetes";
 
 const LABELS = z.record(z.string(), z.string());
 
-const CONTAINER = z.object({
+/** A container, with the fields that most checks need. */
+export const CONTAINER = z.object({
   name: z.string(),
   image: z.string(),
   env: z.array(z.object({ name: z.string(), value: z.string().optional() })).optional(),
