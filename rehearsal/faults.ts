@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { gatewayRelease } from "../migration/names";
+import { viewOf } from "../pilot/standing";
 import { type Rehearsal, RehearsalFailure } from "./rehearsal";
 
 const GATEWAY_B = gatewayRelease({ name: "default" });
@@ -119,6 +120,42 @@ export async function restartGateways(rehearsal: Rehearsal, cluster: "a" | "b"):
       },
     };
   });
+}
+
+/** Longer than any setting of `heartbeatSeconds` that a rehearsal uses, with the gateways' own start. */
+const LISTED_SECONDS = 120;
+
+/**
+ * Waits until control plane B lists every gateway of B with a fresh heartbeat, and nobody else: the heartbeats of replaced
+ * pods stay young for `heartbeatSeconds`, and until then the gate takes them for gateways that somebody else runs.
+ *
+ * @throws RehearsalFailure naming who is still listed, or missing
+ */
+export async function untilOnlyLivePodsReport(rehearsal: Rehearsal, databaseB: string): Promise<void> {
+  const { heartbeatSeconds } = (await viewOf(rehearsal.stack)).settings;
+  const until = Date.now() + LISTED_SECONDS * 1000;
+  for (;;) {
+    const [rows, pods] = await Promise.all([
+      rehearsal.clouds.call(
+        "sql",
+        databaseB,
+        `select distinct hostname from gateway_instance where last_heartbeat_time > now() - interval '${heartbeatSeconds} seconds'`,
+      ),
+      rehearsal.clouds.call("pods", "b"),
+    ]);
+    const listed = rows.map(({ hostname }) => String(hostname));
+    const gateways = pods.map(({ name }) => name).filter((name) => name.startsWith(`${GATEWAY_B}-`));
+    const others = listed.filter((name) => !gateways.includes(name));
+    const missing = gateways.filter((name) => !listed.includes(name));
+    if (gateways.length > 0 && others.length === 0 && missing.length === 0) return;
+    if (Date.now() > until) {
+      throw new RehearsalFailure(
+        `after ${LISTED_SECONDS} s control plane B lists ${others.join(", ") || "nobody"} beside its gateways, ` +
+          `and does not list ${missing.join(", ") || "nobody"} of its ${gateways.length} gateways`,
+      );
+    }
+    await sleep(500);
+  }
 }
 
 async function changeGateways(

@@ -1,6 +1,6 @@
 import { rename } from "node:fs/promises";
 import { type Stage, trafficShare } from "../../migration/stages";
-import { restartGateways } from "../faults";
+import { restartGateways, untilOnlyLivePodsReport } from "../faults";
 import { type Rehearsal } from "../rehearsal";
 import { rollbackText } from "../summary";
 import { assertThat, currentRollbackId, databaseB, enter } from "./common";
@@ -90,4 +90,5 @@ async function revive(rehearsal: Rehearsal): Promise<void> {
   // The gateways served on, and logged that nobody answered: new pods begin without that.
   await rehearsal.drainB();
   await restartGateways(rehearsal, "b");
+  await untilOnlyLivePodsReport(rehearsal, await databaseB(rehearsal));
 }
