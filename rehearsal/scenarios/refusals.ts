@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CHANGED_ROW, changeRow, liveWeightB, pointGatewaysAt, setWeightsByHand, unpointGateways } from "../faults";
+import {
+  CHANGED_ROW,
+  changeRow,
+  liveWeightB,
+  pointGatewaysAt,
+  setWeightsByHand,
+  unpointGateways,
+  untilOnlyLivePodsReport,
+} from "../faults";
 import { assertThat, currentRecord, currentRollbackId, databaseB, enter, leaveRollback } from "./common";
 import { everyRequestAnswered } from "./migration";
 import { type Scenario, type Step } from "./scenario";
@@ -58,6 +66,7 @@ function wronglyPinned(): Step {
       assertThat(/pinned/i.test(message), `the refusal is not about the pinning: ${message}`);
       assertThat((await liveWeightB(rehearsal)) === 0, "B got traffic all the same");
       await unpointGateways(rehearsal, "b");
+      await untilOnlyLivePodsReport(rehearsal, await databaseB(rehearsal));
       say(firstLine(message, "pinned"));
     },
   };
