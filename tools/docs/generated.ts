@@ -4,11 +4,14 @@ import * as prettier from "prettier";
 import { parseDocument } from "yaml";
 import { jsonSchemaOf } from "./jsonSchema";
 import { markdownOf } from "./markdown";
+import { fillRegions } from "./regions";
+import { runbookParts } from "./runbookParts";
 import { settingsIn, stackFileOf } from "./stackFile";
 import { describeSettings, type Described, firstSentence } from "./settings";
 
 export const REFERENCE = "docs/configuration.md";
 export const JSON_SCHEMA = "docs/Pulumi.stack.schema.json";
+export const RUNBOOK = "docs/runbook.md";
 const PROJECT_FILE = "Pulumi.yaml";
 const STACK_FILES = ["Pulumi.prod.yaml", "Pulumi.staging.yaml"] as const;
 
@@ -17,14 +20,16 @@ export function settingsOfSources(root: string): readonly Described[] {
   return describeSettings(join(root, "migration/settings/schema.ts"));
 }
 
-/** Path from the project folder -> content of every file that is made from the schema. */
+/** Path from the project folder -> content of every file that is made from the code, wholly or in parts. */
 export async function generatedFiles(root: string): Promise<Readonly<Record<string, string>>> {
   const settings = settingsOfSources(root);
   const stackFiles = STACK_FILES.map((name) => [name, readFileSync(join(root, name), "utf8")] as const);
   const examples = stackFiles.map(([, text]) => settingsIn(text));
+  const stacks = stackFiles.map(([name, text]) => ({ stack: name.split(".")[1] ?? name, values: settingsIn(text) }));
   const files = {
     [REFERENCE]: markdownOf(settings, examples),
     [JSON_SCHEMA]: JSON.stringify(jsonSchemaOf(settings)),
+    [RUNBOOK]: fillRegions(readFileSync(join(root, RUNBOOK), "utf8"), await runbookParts(root, stacks)),
     [PROJECT_FILE]: projectFile(readFileSync(join(root, PROJECT_FILE), "utf8"), settings),
     ...Object.fromEntries(stackFiles.map(([name, text]) => [name, stackFileOf(text, settings)])),
   };
