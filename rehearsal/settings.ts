@@ -92,6 +92,7 @@ export function rehearsalSettings(
         reason: "the stand-in gateways tell who answered",
       })),
     },
+    metrics: { source: "none", by: "the rehearsal", reason: "its clouds have no metrics servers" },
     controlPlane: {
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
       resources: RESOURCES,

@@ -34,6 +34,7 @@ const SECRET_KEYS: readonly string[] = [
   "notificationWebhook",
   "databaseBDsn",
   "bastionPrivateKey",
+  "metricsCredentials",
 ] satisfies readonly Key[];
 
 export interface KeyResult {

@@ -5,6 +5,7 @@ import { CLUSTER_RULES } from "./rules/clusterRules";
 import { DATABASE_RULES } from "./rules/databaseRules";
 import { FREEZE_RULES } from "./rules/freezeRules";
 import { LISTENER_RULES } from "./rules/listenerRules";
+import { METRICS_RULES } from "./rules/metricsRules";
 import { PIN_RULES } from "./rules/pinRules";
 import { PLACE_RULES } from "./rules/placeRules";
 import { type Parsed, type Place, type Rule, type RuleFinding } from "./rules/rule";
@@ -26,6 +27,7 @@ const RULES: readonly Rule[] = [
   databaseSource,
   ...CLUSTER_RULES,
   ...CALENDAR_RULES,
+  ...METRICS_RULES,
 ];
 
 /** Every rule between fields that the settings break. */

@@ -7,6 +7,7 @@ import { databaseB } from "./databaseSchema";
 import { bastionPrivateKey, databaseBDsn } from "./databaseSourceSchema";
 import { gatewayGroups } from "./gatewaySchema";
 import { judge } from "./judgeSchema";
+import { metrics, metricsCredentials } from "./metricsSchema";
 import { notifications, notificationWebhook, pilot } from "./pilotSchema";
 import { compareAnswers, inspection, statefulPlugins, testCredentials } from "./inspectionSchema";
 import { loadBalancer, network } from "./listenerSchema";
@@ -114,6 +115,10 @@ export const SCHEMA = {
 
   /** How B is compared with A at each traffic step. */
   judge,
+  /** Where the counts of A and B come from. */
+  metrics,
+  /** Secret. Headers with which the metrics are asked for, a JSON object by cluster. Default: none. */
+  metricsCredentials,
   /** How the pilot walks the stages by itself. */
   pilot,
   /** Who is told of the migration's events. */

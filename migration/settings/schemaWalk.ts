@@ -84,7 +84,9 @@ export function isTextSetting(schema: z.ZodType): boolean {
 
 /** Whether a setting is an object that may be left out, which Pulumi.yaml says by `{}`. */
 export function isOptionalObject(schema: z.ZodType): boolean {
-  return schema instanceof z.ZodOptional && plain(schema, undefined) instanceof z.ZodObject;
+  if (!(schema instanceof z.ZodOptional)) return false;
+  const wanted = plain(schema, undefined);
+  return wanted instanceof z.ZodObject || wanted instanceof z.ZodDiscriminatedUnion;
 }
 
 const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/;

@@ -94,7 +94,7 @@ describe("the settings' reader, for any config", function () {
       assert.equal(outcome.kind, "refused", `${key} ${path.join(".")} could be misspelled`);
       // A union that lost its kind knows no keys: it asks for the kind.
       const told = findingsOf(outcome).some(
-        ({ read: seen, path: at }) => seen === `the key ${name}` || /\.(kind|mode)$/.test(at),
+        ({ read: seen, path: at }) => seen === `the key ${name}` || /\.(kind|mode|source)$/.test(at),
       );
       assert.ok(told, `${key} ${path.join(".")}: ${JSON.stringify(findingsOf(outcome))}`);
     }

@@ -42,6 +42,11 @@ export const WRONG_COMBINATIONS: readonly Wrong[] = [
   [{ clusterB: [] }, "clusterB", /an object with/],
   [{ network: "{vpcId" }, "network", /an object with/],
   [{ charts: "" }, "charts", /controlPlane and dataPlane/],
+  // Counts of A and B.
+  [{ stage: "traffic-5", metrics: undefined }, "metrics", /from the first traffic step on/, "http://prometheus:9090"],
+  [{ stage: "complete", metrics: undefined }, "metrics", /from the first traffic step on/, "http://prometheus:9090"],
+  [{ "metrics.b.selector": 'cluster="prod-a"' }, "metrics.b.selector", /other matchers/, 'cluster="prod-b"'],
+  [{ metrics: { source: "cloudwatch" } }, "metrics.containerInsights", /Container Insights/, "prod-b"],
   // The permission to skip.
   [skip("traffic-5", "traffic-5"), "override", /stays where it is/],
   [skip("traffic-5", "traffic-25"), "override", /needs no override/],
