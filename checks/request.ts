@@ -58,7 +58,9 @@ const SCOPE = z
     version: z.string().regex(/^\d+\.\d+\.\d+\S*$/, "a version without a leading v, such as 3.9.18"),
     clusterA: CLUSTER,
     clusterB: CLUSTER,
+    domainB: z.strictObject({ name: NAME, target: NAME.optional() }).optional(),
     freezeMode: z.enum(["writes-only", "scale-dashboard", "announced"]),
+    writesRefused: z.strictObject({ listenerArn: NAME, priority: z.int().min(1), targetGroupArn: NAME }).optional(),
     databaseB: z.strictObject({
       instanceIdentifier: NAME.optional(),
       database: NAME,

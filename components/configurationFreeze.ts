@@ -4,6 +4,8 @@ import { DeploymentPatch } from "@pulumi/kubernetes/apps/v1";
 import { HorizontalPodAutoscalerPatch } from "@pulumi/kubernetes/autoscaling/v2";
 import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { WRITING_METHODS } from "../migration/methods";
+import { refusingPriority } from "../migration/names";
 import { scopeOf } from "../migration/scope";
 import { type Settings } from "../migration/settings";
 import { shapeOf } from "../migration/stages";
@@ -16,9 +18,6 @@ export interface ConfigurationFreezeArgs {
   readonly provider: kubernetes.Provider;
   readonly secrets: CommandSecrets;
 }
-
-/** Methods that change a configuration. */
-const WRITING_METHODS = ["POST", "PUT", "PATCH", "DELETE"];
 
 /** What a method that writes is answered with. */
 const REFUSAL = {
@@ -174,8 +173,8 @@ export class ConfigurationFreeze extends pulumi.ComponentResource {
       `${name}-writes`,
       {
         ...shared,
-        priority: freeze.priority + 1,
-        conditions: [...hosts, { httpRequestMethod: { values: WRITING_METHODS } }],
+        priority: refusingPriority(freeze.priority),
+        conditions: [...hosts, { httpRequestMethod: { values: [...WRITING_METHODS] } }],
         actions: [letIn ? { type: "forward", targetGroupArn: freeze.targetGroupArn } : REFUSAL],
       },
       { ...options, dependsOn: [login, ...dependsOn] },

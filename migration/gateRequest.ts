@@ -56,7 +56,23 @@ export interface MigrationScope {
   readonly version: string;
   readonly clusterA: ClusterAccess;
   readonly clusterB: ClusterAccess;
+  /** Where B's DP Manager is reached by a name of its own; left out: by its Service. */
+  readonly domainB?:
+    | {
+        readonly name: string;
+        /** What a record of the program's own stands for. */
+        readonly target?: string | undefined;
+      }
+    | undefined;
   readonly freezeMode: FreezeMode;
+  /** Mode `writes-only`: the rule that refuses writing methods, in front of A's dashboard. */
+  readonly writesRefused?: {
+    readonly listenerArn: string;
+    /** Of the refusing rule; signing in goes through by the number before. */
+    readonly priority: number;
+    /** A's dashboard. */
+    readonly targetGroupArn: string;
+  };
   readonly databaseB: {
     /** RDS identifier of database B; undefined when B was there already and is reached by its own connection string. */
     readonly instanceIdentifier?: string | undefined;

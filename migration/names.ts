@@ -51,7 +51,15 @@ export function snapshotCopyIdentifier(settings: Named): string {
   return `${snapshotIdentifier(settings)}-copy`;
 }
 
-/** The only DP Manager address that a data plane of B ever gets. */
-export function dpManagerAddressB(namespace: string): string {
-  return `https://${CONTROL_PLANE_B}-dp-manager.${namespace}.svc.cluster.local:${DP_MANAGER_PORT}`;
+/**
+ * The only DP Manager address that a data plane of B ever gets.
+ * @param domainName where the DP Manager is reached by a name of its own; else by its Service
+ */
+export function dpManagerAddressB(namespace: string, domainName?: string): string {
+  return `https://${domainName ?? `${CONTROL_PLANE_B}-dp-manager.${namespace}.svc.cluster.local`}:${DP_MANAGER_PORT}`;
+}
+
+/** Freeze `writes-only`: the rule that refuses comes right after the one that lets signing in through, whose number is the setting. */
+export function refusingPriority(priority: number): number {
+  return priority + 1;
 }

@@ -1,6 +1,6 @@
 import { type ClusterAccess, type GateRequest, type MigrationScope, type WeightedRule } from "./gateRequest";
 import { type Inspection } from "./inspection";
-import { CONTROL_PLANE_B, databaseBInstance, gatewayRelease, targetGroupName } from "./names";
+import { CONTROL_PLANE_B, databaseBInstance, gatewayRelease, refusingPriority, targetGroupName } from "./names";
 import { type ListenerSettings, type Settings } from "./settings";
 
 /** What the commands are told about the systems at hand: the settings in the words of the checks. */
@@ -23,7 +23,9 @@ export function scopeOf(settings: Settings): MigrationScope {
         targetGroup: targetGroupName(settings.stack, group, "b"),
       })),
     },
+    ...(settings.controlPlane.domain === undefined ? {} : { domainB: domainOf(settings.controlPlane.domain) }),
     freezeMode: clusterA.freeze.mode,
+    ...(clusterA.freeze.mode === "writes-only" ? { writesRefused: refusingRule(clusterA.freeze) } : {}),
     databaseB: {
       instanceIdentifier: databaseBInstance(settings),
       database: databaseB.database,
@@ -47,6 +49,16 @@ export function scopeOf(settings: Settings): MigrationScope {
     },
     heartbeatSeconds: settings.heartbeatSeconds,
   };
+}
+
+function domainOf({ name, record }: NonNullable<Settings["controlPlane"]["domain"]>): MigrationScope["domainB"] {
+  return { name, ...(record === undefined ? {} : { target: record.target }) };
+}
+
+type WritesOnly = Extract<Settings["clusterA"]["freeze"], { mode: "writes-only" }>;
+
+function refusingRule({ listenerArn, priority, targetGroupArn }: WritesOnly): MigrationScope["writesRefused"] {
+  return { listenerArn, priority: refusingPriority(priority), targetGroupArn };
 }
 
 /** Standard input of the stage gate. */

@@ -39,6 +39,18 @@ export interface HeaderRule {
   readonly targetGroups: LiveRule["targetGroups"];
 }
 
+/** A rule that may be bound to methods. */
+export interface MethodRule {
+  readonly priority: number;
+  /** Left out: every method. */
+  readonly methods?: readonly string[];
+  readonly actions: readonly string[];
+  /** ARNs of what it forwards to. */
+  readonly targetGroups: readonly string[];
+  /** Of a fixed response. */
+  readonly status?: string;
+}
+
 export interface TargetHealth {
   /** `ip:port`. */
   readonly target: string;
@@ -100,23 +112,33 @@ export class LoadBalancers {
   /** Rules of a listener that a request header picks, with their target groups. @throws CouldNotLook */
   async headerRules(listenerArn: string, headerName: string): Promise<readonly HeaderRule[]> {
     const found: HeaderRule[] = [];
-    let marker: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const input = { ListenerArn: listenerArn, ...(marker !== undefined && { Marker: marker }) };
-      const rules = await this.ask("DescribeRules", listenerArn, () =>
-        this.client.send(new DescribeRulesCommand(input), { abortSignal: this.signal }),
+    for await (const rule of this.rulesOf(listenerArn, listenerArn)) {
+      const header = rule.Conditions?.find(
+        ({ HttpHeaderConfig: config }) => config?.HttpHeaderName?.toLowerCase() === headerName.toLowerCase(),
       );
-      for (const rule of rules?.Rules ?? []) {
-        const header = rule.Conditions?.find(
-          ({ HttpHeaderConfig: config }) => config?.HttpHeaderName?.toLowerCase() === headerName.toLowerCase(),
-        );
-        const { targetGroups } = forwardOf(rule);
-        for (const value of header?.HttpHeaderConfig?.Values ?? []) found.push({ value, targetGroups });
-      }
-      marker = rules?.NextMarker;
-      if (marker === undefined || marker === "") break;
+      const { targetGroups } = forwardOf(rule);
+      for (const value of header?.HttpHeaderConfig?.Values ?? []) found.push({ value, targetGroups });
     }
     return found;
+  }
+
+  /** Rules of a listener that have a priority, the first asked first. @throws CouldNotLook */
+  async methodRules(listenerArn: string): Promise<readonly MethodRule[]> {
+    const found: MethodRule[] = [];
+    for await (const rule of this.rulesOf(listenerArn, listenerArn)) {
+      if (rule.IsDefault === true) continue;
+      const { actions, targetGroups } = forwardOf(rule);
+      const methods = rule.Conditions?.find(({ Field }) => Field === "http-request-method")?.HttpRequestMethodConfig;
+      const fixed = rule.Actions?.find(({ Type }) => Type === "fixed-response")?.FixedResponseConfig;
+      found.push({
+        priority: Number(rule.Priority),
+        actions,
+        targetGroups: targetGroups.map(({ arn }) => arn),
+        ...(methods?.Values === undefined ? {} : { methods: methods.Values }),
+        ...(fixed?.StatusCode === undefined ? {} : { status: fixed.StatusCode }),
+      });
+    }
+    return found.sort((one, other) => one.priority - other.priority);
   }
 
   /** ARN of a target group that is given by ARN or name; undefined when there is none. @throws CouldNotLook */
@@ -169,19 +191,24 @@ export class LoadBalancers {
     priority: number | undefined,
     subject: string,
   ): Promise<Rule | undefined> {
+    for await (const rule of this.rulesOf(listenerArn, subject)) {
+      if (priority === undefined ? rule.IsDefault === true : rule.Priority === String(priority)) return rule;
+    }
+    return undefined;
+  }
+
+  /** Every rule of a listener, page by page; none when there is no listener. @throws CouldNotLook */
+  private async *rulesOf(listenerArn: string, subject: string): AsyncGenerator<Rule> {
     let marker: string | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const input = { ListenerArn: listenerArn, ...(marker !== undefined && { Marker: marker }) };
-      const rules = await this.ask("DescribeRules", subject, () =>
+      const answer = await this.ask("DescribeRules", subject, () =>
         this.client.send(new DescribeRulesCommand(input), { abortSignal: this.signal }),
       );
-      const found = rules?.Rules?.find((rule) =>
-        priority === undefined ? rule.IsDefault === true : rule.Priority === String(priority),
-      );
-      marker = rules?.NextMarker;
-      if (found !== undefined || marker === undefined || marker === "") return found;
+      yield* answer?.Rules ?? [];
+      marker = answer?.NextMarker;
+      if (marker === undefined || marker === "") return;
     }
-    return undefined;
   }
 
   /** Undefined when AWS says that the object does not exist. */

@@ -2,6 +2,7 @@ import { type KubernetesApi } from "../clients/kubernetes";
 import { getAutoscaler, getDeployment, podsOf } from "../clients/objects";
 import { type CheckContext } from "../context";
 import { type Report } from "../result";
+import { checkWritesRefused } from "./writesRefused";
 
 /** A's workloads as `freeze` has to leave them: closed to edits as the mode says, and at full size. */
 
@@ -12,10 +13,16 @@ export async function checkClusterA(
   options: { readonly closed: boolean },
 ): Promise<void> {
   const closes = options.closed && context.scope.freezeMode === "scale-dashboard";
-  await report.look(async () => {
-    const api = await context.systems.cluster("A");
-    await Promise.all([checkDataPlanes(report, context, api), ...(closes ? [checkClosed(report, context, api)] : [])]);
-  });
+  await Promise.all([
+    report.look(async () => {
+      const api = await context.systems.cluster("A");
+      await Promise.all([
+        checkDataPlanes(report, context, api),
+        ...(closes ? [checkClosed(report, context, api)] : []),
+      ]);
+    }),
+    ...(options.closed ? [checkWritesRefused(report, context)] : []),
+  ]);
 }
 
 /** Mode `scale-dashboard`: nothing serves A's Admin API or portal any more. */

@@ -4,10 +4,11 @@ import { checkFreeze, freezeHeld, recordedFingerprint } from "../../checks/freez
 import { type CheckResult } from "../../checks/result";
 import { type MigrationScope } from "../../migration/gateRequest";
 import { appendEntry, EMPTY_RECORD, type ConfigurationDigest, type MigrationRecord } from "../../migration/record";
+import { AwsFake, type FakeRule } from "./support/awsFake";
 import { KubernetesFake } from "./support/kubernetesFake";
 import { autoscaler, deployment, pod } from "./support/objects";
 import { TestServer } from "./support/postgres";
-import { findingOn, SCOPE } from "./support/scope";
+import { findingOn, GROUP_A, SCOPE } from "./support/scope";
 
 const SCHEMA = `
   create table route (id text primary key, spec text);
@@ -172,17 +173,78 @@ describe("check: freeze held", () => {
     assert.deepEqual((await check(recorded(await fingerprint()))).findings, []);
   });
 
-  for (const freezeMode of ["writes-only", "announced"] as const) {
-    it(`mode ${freezeMode}: an open dashboard is no finding, A's size and configuration are`, async () => {
+  it("mode announced: an open dashboard is no finding, A's size and configuration are", async () => {
+    closed("dashboard", 2);
+    const scope = scopeOf({ freezeMode: "announced" });
+    const record = recorded(await fingerprint(scope));
+    assert.deepEqual((await check(record, scope)).findings, []);
+    size(1, 1);
+    await server.run("a", "delete from service");
+    assert.equal((await check(record, scope)).findings.length, 2);
+  });
+
+  describe("mode writes-only", () => {
+    const LISTENER = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/admin/1/2";
+    const DASHBOARD = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/admin/3";
+    const WRITES = ["POST", "PUT", "PATCH", "DELETE"];
+    const toDashboard = [{ type: "forward", plainTargetGroup: DASHBOARD }];
+    const refuse: FakeRule = { priority: 11, methods: WRITES, actions: [{ type: "fixed-response", status: "503" }] };
+    const login: FakeRule = { priority: 10, actions: toDashboard };
+    let aws: AwsFake;
+
+    beforeEach(async () => {
+      aws = await AwsFake.start();
       closed("dashboard", 2);
-      const scope = scopeOf({ freezeMode });
-      const record = recorded(await fingerprint(scope));
-      assert.deepEqual((await check(record, scope)).findings, []);
-      size(1, 1);
-      await server.run("a", "delete from service");
-      assert.equal((await check(record, scope)).findings.length, 2);
     });
-  }
+    afterEach(() => aws.stop());
+
+    async function checkWith(rules: readonly FakeRule[]): Promise<CheckResult> {
+      const scope = scopeOf({
+        freezeMode: "writes-only",
+        writesRefused: { listenerArn: LISTENER, priority: 11, targetGroupArn: DASHBOARD },
+      });
+      const hold = (held: readonly FakeRule[]): void => {
+        const listeners = [{ arn: LISTENER, port: 443, rules: held }];
+        aws.world.loadBalancers = [{ name: "admin", arn: "arn:lb", listeners }];
+      };
+      hold([login, refuse]);
+      const record = recorded(await fingerprint(scope));
+      hold(rules);
+      return check(record, scope);
+    }
+
+    it("an open dashboard is no finding where its load balancer refuses writes", async () => {
+      const other: FakeRule = { priority: 5, actions: [{ type: "forward", plainTargetGroup: GROUP_A }] };
+      const readers: FakeRule = { priority: 6, methods: ["GET"], actions: toDashboard };
+      assert.deepEqual((await checkWith([login, refuse, other, readers])).findings, []);
+    });
+
+    const open: readonly (readonly [string, readonly FakeRule[], RegExp])[] = [
+      ["there is no such rule", [login], /^there is none$/],
+      ["it forwards", [login, { ...refuse, actions: toDashboard }], /forward arn:/],
+      ["it forgets a method", [login, { ...refuse, methods: ["POST", "PUT", "PATCH"] }], /POST, PUT, PATCH: fixed/],
+      ["another is asked first", [{ priority: 4, actions: toDashboard }, login, refuse], /asked before the rule/],
+    ];
+    for (const [title, rules, seen] of open) {
+      it(`A takes writes: ${title}`, async () => {
+        const result = await checkWith(rules);
+        assert.equal(result.verdict, "fails");
+        assert.match(findingOn(result, LISTENER).seen, seen);
+      });
+    }
+
+    it("could not look when AWS does not answer", async () => {
+      const scope = scopeOf({
+        freezeMode: "writes-only",
+        writesRefused: { listenerArn: LISTENER, priority: 11, targetGroupArn: DASHBOARD },
+      });
+      aws.fault = () => ({
+        status: 403,
+        body: "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>",
+      });
+      assert.equal((await check(recorded(), scope)).verdict, "unknown");
+    });
+  });
 
   it("knows nothing of a dead cluster A, and still compares the configuration", async () => {
     const record = recorded(await fingerprint());

@@ -7,6 +7,8 @@ export interface FakeRule {
   readonly priority: number | "default";
   /** A condition on a request header. */
   readonly header?: { readonly name: string; readonly value: string };
+  /** A condition on the request's method. */
+  readonly methods?: readonly string[];
   readonly actions: readonly FakeAction[];
 }
 
@@ -16,6 +18,8 @@ export interface FakeAction {
   readonly stickiness?: boolean;
   /** The form of a forward to a single group. */
   readonly plainTargetGroup?: string;
+  /** Status of a fixed response. */
+  readonly status?: string;
 }
 
 export interface FakeListener {
@@ -201,6 +205,8 @@ function ruleXml(rule: FakeRule, listener: string): string {
   const actions = rule.actions.map((action) => {
     if (action.plainTargetGroup !== undefined)
       return `<Type>forward</Type><TargetGroupArn>${action.plainTargetGroup}</TargetGroupArn>`;
+    if (action.status !== undefined)
+      return `<Type>${action.type}</Type><FixedResponseConfig><StatusCode>${action.status}</StatusCode></FixedResponseConfig>`;
     if (action.targetGroups === undefined) return `<Type>${action.type}</Type>`;
     const groups = action.targetGroups.map(
       ({ arn, weight }) => `<TargetGroupArn>${arn}</TargetGroupArn><Weight>${weight}</Weight>`,
@@ -208,13 +214,19 @@ function ruleXml(rule: FakeRule, listener: string): string {
     const sticky = `<TargetGroupStickinessConfig><Enabled>${String(action.stickiness === true)}</Enabled></TargetGroupStickinessConfig>`;
     return `<Type>${action.type}</Type><ForwardConfig>${members("TargetGroups", groups)}${sticky}</ForwardConfig>`;
   });
-  const { header } = rule;
-  const condition =
-    header === undefined
-      ? ""
-      : members("Conditions", [
-          `<Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>${header.name}</HttpHeaderName><Values><member>${header.value}</member></Values></HttpHeaderConfig>`,
-        ]);
+  const conditions = [
+    ...(rule.header === undefined
+      ? []
+      : [
+          `<Field>http-header</Field><HttpHeaderConfig><HttpHeaderName>${rule.header.name}</HttpHeaderName>${members("Values", [rule.header.value])}</HttpHeaderConfig>`,
+        ]),
+    ...(rule.methods === undefined
+      ? []
+      : [
+          `<Field>http-request-method</Field><HttpRequestMethodConfig>${members("Values", rule.methods)}</HttpRequestMethodConfig>`,
+        ]),
+  ];
+  const condition = conditions.length === 0 ? "" : members("Conditions", conditions);
   return `${condition}<RuleArn>${listener}/${rule.priority}</RuleArn><Priority>${rule.priority}</Priority><IsDefault>${String(isDefault)}</IsDefault>${members("Actions", actions)}`;
 }
 
