@@ -8,6 +8,8 @@ export interface RehearsalSettings {
   /** Hours at `traffic-100` before `complete`, and at `complete` before `decommission`: seconds in a rehearsal. */
   readonly soakHours: number;
   readonly standbyHours: number;
+  /** How A's configuration is closed. Default: its dashboard is scaled to zero. */
+  readonly freeze?: (world: World) => Readonly<Record<string, unknown>>;
   /** Where database B's data comes from, and what goes with it. Default: a snapshot. */
   readonly databaseB?: (folders: { readonly dumps: string }) => Readonly<Record<string, unknown>>;
 }
@@ -60,7 +62,7 @@ export function rehearsalSettings(
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
       dpManagerCidrs: [`${world.network}.10.0/24`],
       databaseIdentifier: databaseA.instanceIdentifier,
-      freeze: { mode: "scale-dashboard" },
+      freeze: settings.freeze?.(world) ?? { mode: "scale-dashboard" },
     },
     clusterB: {
       kubeconfig: clusters.b.kubeconfig,
@@ -113,6 +115,8 @@ export function rehearsalSettings(
           replicas: releases.gatewayReplicas,
           resources: RESOURCES,
           environment: { VAULT_TOKEN: "of a rehearsal" },
+          // As on A: the clusters' Prometheus servers scrape the gateways.
+          serviceMonitor: true,
         },
       },
     ],

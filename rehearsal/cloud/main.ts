@@ -7,10 +7,13 @@ import { cacheFolder } from "../engine";
 import { writeCharts } from "../kubernetes/charts";
 import { AwsCloud } from "./aws";
 import { podCommand, prepareGateways } from "./gateways";
+import { writeGatewayFault } from "./gateways/gateway/faults";
 import { KubernetesCluster } from "./kubernetes";
 import { KINDS } from "./kubernetes/api/kinds";
 import { KubeClient } from "./kubernetes/client";
 import { LoadBalancerProcess, type LoadBalancerState } from "./loadBalancer";
+import { MetricsServers } from "./metrics";
+import { scrapeClusters } from "./metrics/discovery";
 import { OutsideServices } from "./outside";
 import { PostgresServers, type PostgresServer } from "./postgres";
 import { seedDatabase } from "./seed";
@@ -29,6 +32,7 @@ interface Arguments {
 const REGION = "eu-central-1";
 const VERSION = "3.9.18";
 const LISTENER_PORT = 8080;
+const ADMIN_PORT = 8081;
 const RELEASES = {
   namespace: "api7",
   controlPlane: "api7ee3",
@@ -38,6 +42,8 @@ const RELEASES = {
 } as const;
 const DATABASE = { username: "api7ee", name: "api7ee" } as const;
 const SCALE_SECONDS = 180;
+/** Prometheus' usual 15 s, shortened with everything else that waits; the pods' own counters are not. */
+const SCRAPE_SECONDS = 2;
 
 async function start({ home, network, pace, routes }: Arguments): Promise<{
   methods: CloudMethods;
@@ -62,7 +68,11 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     prepareGateways(join(cacheFolder(), "gateways")),
   ]);
   const password = randomBytes(18).toString("base64url");
-  const before = await aws.seedBefore({ listenerPort: LISTENER_PORT, database: { ...DATABASE, password } });
+  const before = await aws.seedBefore({
+    listenerPort: LISTENER_PORT,
+    adminPort: ADMIN_PORT,
+    database: { ...DATABASE, password },
+  });
   const { databaseA } = before;
   const dsn = `postgres://${databaseA.username}:${encodeURIComponent(password)}@${databaseA.address}:${databaseA.port}/${databaseA.databaseName}?sslmode=disable`;
   const outsideAddress = `${network}.30.2`;
@@ -85,9 +95,16 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     token: seeded.token,
     gatewayGroupId: seeded.gatewayGroupId,
     targetGroupArn: before.targetGroupAArn,
+    adminTargetGroupArn: before.admin.targetGroupArn,
     report,
   });
   await waitForTargets(async () => aws.describeTargets(before.targetGroupAArn), RELEASES.gatewayReplicas);
+
+  const metrics = await MetricsServers.start({
+    addresses: { a: `${network}.30.3`, b: `${network}.30.4` },
+    periodMs: SCRAPE_SECONDS * 1000,
+  });
+  const discovery = scrapeClusters(metrics, clusters);
 
   const world: World = {
     network,
@@ -106,6 +123,7 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
       address: before.loadBalancerAddress,
       port: before.listenerPort,
       targetGroupAArn: before.targetGroupAArn,
+      admin: before.admin,
     },
     databaseA: {
       instanceIdentifier: databaseA.instanceIdentifier,
@@ -128,6 +146,7 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     token: seeded.token,
     gatewayGroupId: seeded.gatewayGroupId,
     catalogue: seeded.catalogue,
+    metrics: { ...metrics.urls, periodSeconds: SCRAPE_SECONDS },
   };
   const methods: CloudMethods = {
     world: async () => Promise.resolve(world),
@@ -151,6 +170,12 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
       for (const { pid } of podsOf(cluster, deployment)) if (pid !== undefined) process.kill(pid, signal);
       return Promise.resolve();
     },
+    setGatewayFault: async (cluster, fault) => {
+      writeGatewayFault(join(home, `cluster-${cluster}`, "hosts"), fault);
+      return Promise.resolve();
+    },
+    setMetricsFault: async (cluster, fault) => metrics.useFault(cluster, fault ?? undefined),
+    setRequestCost: async (cluster, factor) => metrics.useCost(cluster, factor),
     scale: async (cluster, deployment, replicas) => scale(clusters[cluster], deployment, replicas),
     pods: async (cluster) =>
       Promise.resolve(clusters[cluster].pods().map(({ name, ip, ready }) => ({ name, ip: ip ?? "", ready }))),
@@ -158,6 +183,8 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
   return {
     methods,
     stop: async () => {
+      await discovery.stop();
+      await metrics.stop();
       await Promise.all([clusters.a.stop(), clusters.b.stop()]);
       await aws.stop();
       await postgres.stopAll();

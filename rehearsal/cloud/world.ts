@@ -1,4 +1,6 @@
+import { type GatewayFault } from "./gateways/gateway/faults";
 import { type LoadBalancerState } from "./loadBalancer";
+import { type MetricsFault } from "./metrics";
 import { type TrafficSample } from "./traffic";
 
 /** What exists before the migration, and how to reach it: what the migration's settings are made from. */
@@ -21,6 +23,8 @@ export interface World {
     readonly address: string;
     readonly port: number;
     readonly targetGroupAArn: string;
+    /** The listener in front of A's dashboard and Admin API. */
+    readonly admin: { readonly listenerArn: string; readonly port: number; readonly targetGroupArn: string };
   };
   readonly databaseA: {
     readonly instanceIdentifier: string;
@@ -47,6 +51,8 @@ export interface World {
   readonly token: string;
   readonly gatewayGroupId: string;
   readonly catalogue: readonly TrafficSample[];
+  /** Base URLs of each cluster's Prometheus, and how often it scrapes. */
+  readonly metrics: Readonly<Record<"a" | "b", string>> & { readonly periodSeconds: number };
 }
 
 /** What the rehearsal may ask of the running clouds, faults included. */
@@ -63,6 +69,12 @@ export interface CloudMethods {
   signalPods(cluster: "a" | "b", deployment: string, signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): Promise<void>;
   /** Sets a Deployment's size behind everybody's back and waits until it is so. */
   scale(cluster: "a" | "b", deployment: string, replicas: number): Promise<void>;
+  /** Lets all gateways of a cluster go wrong from now on; an empty fault ends it. */
+  setGatewayFault(cluster: "a" | "b", fault: GatewayFault): Promise<void>;
+  /** What is wrong with a cluster's Prometheus from now on; null: nothing. */
+  setMetricsFault(cluster: "a" | "b", fault: MetricsFault | null): Promise<void>;
+  /** A request on this cluster takes so many times the usual CPU time. */
+  setRequestCost(cluster: "a" | "b", factor: number): Promise<void>;
   pods(cluster: "a" | "b"): Promise<readonly { readonly name: string; readonly ip: string; readonly ready: boolean }[]>;
 }
 

@@ -21,6 +21,8 @@ export interface ClusterAOptions {
   readonly token: string;
   readonly gatewayGroupId: string;
   readonly targetGroupArn: string;
+  /** Of the listener in front of the dashboard. */
+  readonly adminTargetGroupArn: string;
   readonly report: (line: string) => void;
 }
 
@@ -92,6 +94,8 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
       gateway: { tls: { existingCASecret: TLS_SECRET, certCAFilename: "ca.crt" } },
       api7ee: { status_endpoint: { enabled: true } },
       nginx: { http: { keepaliveTimeout: "75s" } },
+      // Else the exporter listens inside of the pod only (facts/api7.md 1.4), and nobody could scrape it.
+      serviceMonitor: { enabled: true },
     },
   });
   await client.create(
@@ -112,21 +116,27 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
     },
     "owners",
   );
-  await client.create(
-    KINDS.targetGroupBinding,
-    namespace,
+  const bindings = [
+    { name: o.gateway, service: { name: `${o.gateway}-gateway`, port: 80 }, targetGroup: o.targetGroupArn },
     {
-      apiVersion: "elbv2.k8s.aws/v1beta1",
-      kind: "TargetGroupBinding",
-      metadata: { name: o.gateway, namespace },
-      spec: {
-        serviceRef: { name: `${o.gateway}-gateway`, port: 80 },
-        targetGroupARN: o.targetGroupArn,
-        targetType: "ip",
-      },
+      name: `${o.controlPlane}-dashboard`,
+      service: { name: `${o.controlPlane}-dashboard`, port: 7080 },
+      targetGroup: o.adminTargetGroupArn,
     },
-    "owners",
-  );
+  ];
+  for (const { name, service, targetGroup } of bindings) {
+    await client.create(
+      KINDS.targetGroupBinding,
+      namespace,
+      {
+        apiVersion: "elbv2.k8s.aws/v1beta1",
+        kind: "TargetGroupBinding",
+        metadata: { name, namespace },
+        spec: { serviceRef: service, targetGroupARN: targetGroup, targetType: "ip" },
+      },
+      "owners",
+    );
+  }
   report("cluster A: gateways ready");
 }
 

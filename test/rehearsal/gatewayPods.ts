@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stringify } from "yaml";
 import { podCommand } from "../../rehearsal/cloud/gateways";
+import { writeGatewayFault, type GatewayFault } from "../../rehearsal/cloud/gateways/gateway/faults";
 import {
   DASHBOARD_FILE,
   DEVELOPER_PORTAL_FILE,
@@ -34,6 +35,7 @@ export interface Answer {
 export class TestPod {
   output = "";
   private readonly child: ChildProcess;
+  private readonly root: string;
   readonly exited: Promise<number | null>;
 
   constructor(o: {
@@ -47,6 +49,7 @@ export class TestPod {
     readonly env?: Readonly<Record<string, string>>;
   }) {
     const root = join(o.home, o.name);
+    this.root = root;
     for (const [path, content] of Object.entries(o.files)) {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), content);
@@ -74,6 +77,11 @@ export class TestPod {
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** Its table of names is its own here, and so is its fault. */
+  fault(fault: GatewayFault): void {
+    writeGatewayFault(this.root, fault);
   }
 
   signal(signal: NodeJS.Signals): void {

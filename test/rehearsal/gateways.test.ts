@@ -73,6 +73,38 @@ describe("data planes of the rehearsal", function () {
     }
   });
 
+  it("can be made to fail, to be slow and to answer something else, for one service or all, and be well again", async () => {
+    const [first, second] = [
+      samples("plain")[0],
+      samples("plain").find(({ service: name }) => name !== samples("plain")[0]?.service),
+    ];
+    assert.ok(first !== undefined && second !== undefined);
+    const outcome = async (sample: TrafficSample): Promise<string> => {
+      const { status, body, headers } = await send(sample);
+      return `${status} ${/"nonce":"n-1"/.test(body) ? "echo" : "other"} ${String(headers["x-rehearsal-cluster"])}`;
+    };
+    const becomes = async (sample: TrafficSample, expected: string): Promise<boolean> =>
+      eventually(`the answer ${expected}`, async () => (await outcome(sample)) === expected);
+    try {
+      gateway.fault({ errorPercent: 100, service: first.service });
+      await becomes(first, "500 other a");
+      assert.equal(await outcome(second), "200 echo a");
+      gateway.fault({ wrongBodyPercent: 100 });
+      await becomes(second, "200 other a");
+      gateway.fault({ delayMs: 400 });
+      await becomes(second, "200 echo a");
+      const begun = performance.now();
+      await send(second);
+      assert.ok(performance.now() - begun >= 395);
+    } finally {
+      gateway.fault({});
+    }
+    await becomes(first, "200 echo a");
+    const { body } = await ask(`http://${DP}:9091/apisix/prometheus/metrics`);
+    assert.match(body, new RegExp(`apisix_http_status\\{code="500",[^}]*service="${first.service}"`));
+    assert.equal(await outcome(second), "200 echo a");
+  });
+
   it("pass slow answers, uploads and streams through", async () => {
     for (const sample of samples("slow").slice(0, 3))
       assert.equal((await send(sample, { query: "?delay_ms=120" })).status, 200);

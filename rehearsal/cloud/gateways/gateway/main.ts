@@ -6,6 +6,7 @@ import { versionArgument } from "../common/version";
 import { ControlPlaneAgent } from "./agent";
 import { Configuration } from "./configuration";
 import { ControlPlane } from "./controlPlane";
+import { GatewayFaults } from "./faults";
 import { Listeners, statusHandler } from "./listeners";
 import { Metrics } from "./metrics";
 import { LocalCounters, RedisCounters, type PluginState } from "./plugins";
@@ -25,7 +26,14 @@ async function main(): Promise<void> {
   const metrics = new Metrics();
   const plugins: PluginState = { local: new LocalCounters(), redis: new RedisCounters(pod), log, reported: new Set() };
 
-  const proxy = new Proxy(pod, version, new Router(new Configuration(), plugins), metrics, log);
+  const proxy = new Proxy(
+    pod,
+    version,
+    new Router(new Configuration(), plugins),
+    metrics,
+    log,
+    GatewayFaults.watch(pod),
+  );
   const webSockets = new WebSocketProxy(proxy, log);
   const listeners = new Listeners(pod, proxy, webSockets, settings.keepAliveMs, log);
   const controlPlane = new ControlPlane(pod, settings, { instanceId, runId: randomUUID(), version });

@@ -8,6 +8,7 @@ import {
 import { messageOf, type Log } from "../common/log";
 import { resolveName } from "../common/names";
 import { type Pod } from "../common/pod";
+import { type GatewayFaults } from "./faults";
 import { callerHeaders, hasHeader, upstreamHeaders } from "./headers";
 import { type Metrics } from "./metrics";
 import { type Exchange, type Refusal, type ResponseHead } from "./plugins/plugin";
@@ -46,6 +47,7 @@ export class Proxy {
     router: Router,
     private readonly metrics: Metrics,
     private readonly log: Log,
+    private readonly faults: GatewayFaults,
   ) {
     this.router = router;
   }
@@ -73,11 +75,21 @@ export class Proxy {
       upstreamEndedAt: undefined,
     };
     if (this.router.measured) response.once("close", () => this.measure(exchange, progress, response));
+    const spoiled = this.faults.spoil(exchange.route.serviceName);
+    const goOn = (): void => {
+      if (spoiled?.answer === undefined) this.serve(exchange, progress, response);
+      else this.refuse(response, exchange.responseHeaders, spoiled.answer.status, spoiled.answer.body);
+    };
+    if (spoiled === undefined || spoiled.delayMs === 0) goOn();
+    else setTimeout(goOn, spoiled.delayMs);
+  };
+
+  private serve(exchange: Exchange, progress: Progress, response: ServerResponse): void {
     this.runPlugins(exchange, 0, (refusal) => {
       if (refusal) this.refuse(response, exchange.responseHeaders, refusal.status, refusal.body);
       else this.tryForward(exchange, progress, response);
     });
-  };
+  }
 
   /** Undefined: no route. */
   exchangeOf(request: IncomingMessage): Exchange | undefined {
