@@ -48,10 +48,14 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const databaseADsn = pulumi.secret(settings.databaseADsn);
   const controlPlaneToken = pulumi.secret(settings.controlPlaneToken);
   const secrets = { databaseADsn, controlPlaneToken, ...newSecretsOfB(settings) };
-  const { testCredentials } = settings;
+  const { testCredentials, metricsCredentials } = settings;
   const gate = new StageGate("gate", {
     request: gateRequestOf(settings),
-    secrets: { ...secrets, ...(testCredentials === undefined ? {} : { testCredentials }) },
+    secrets: {
+      ...secrets,
+      ...(testCredentials === undefined ? {} : { testCredentials }),
+      ...(metricsCredentials === undefined ? {} : { metricsCredentials }),
+    },
     host,
   });
 
@@ -87,6 +91,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
       host,
       provider: b,
       dsn,
+      controlPlaneToken,
       dependsOn: [proved],
       beforeStart: [freshCopy("control-plane-b", { gate, maximumAgeHours: settings.proof.maximumAgeHours })],
     });
@@ -121,7 +126,9 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
       ? {}
       : { databaseBIdentifier: database.identifier, databaseProof: database.proved.stdout }),
     ...(database?.copied === undefined ? {} : { databaseCopy: database.copied }),
-    ...(shape.controlPlaneB ? { dpManagerAddress: dpManagerAddressB(clusterB.namespace) } : {}),
+    ...(shape.controlPlaneB
+      ? { dpManagerAddress: dpManagerAddressB(clusterB.namespace, settings.controlPlane.domain?.name) }
+      : {}),
     ...(split.dnsName === undefined ? {} : { loadBalancerDnsName: split.dnsName }),
   };
 }

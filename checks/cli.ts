@@ -115,6 +115,9 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
   scoped("health", "control plane, data planes and targets of B are well", 300).action((o: Options) => {
     outcome = scope().healthCommand(o);
   });
+  scoped("control-plane", "dashboard and DP Manager of B answer /healthz, in A's version", 300).action((o: Options) => {
+    outcome = scope().controlPlaneCommand(o);
+  });
   scoped("pinning", "every data plane of B belongs to control plane B", 120).action((o: Options) => {
     outcome = scope().pinningCommand(o);
   });

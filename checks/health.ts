@@ -46,6 +46,20 @@ export async function checkHealth(context: CheckContext, now: Date, since?: Date
   return report.result();
 }
 
+/** Control plane B alone: before it has data planes, and what they wait for. */
+export async function checkControlPlaneB(context: CheckContext, now: Date): Promise<CheckResult> {
+  const report = new Report("control plane");
+  await Promise.all([
+    report.look(async () => {
+      const api = await context.systems.cluster("B");
+      const probe = await context.systems.probe("B");
+      await checkControlPlane({ report, context, api, probe, now, since: undefined });
+    }),
+    report.look(() => checkVersion(report, context)),
+  ]);
+  return report.result();
+}
+
 /** What the looks at one cluster share. */
 interface Looking {
   readonly report: Report;

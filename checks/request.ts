@@ -2,6 +2,8 @@ import { z } from "zod";
 import { type GateRequest, type MigrationScope } from "../migration/gateRequest";
 import { type Inspection, NO_INSPECTION } from "../migration/inspection";
 import { blackouts, windows } from "../migration/settings/calendarSchema";
+import { judge } from "../migration/settings/judgeSchema";
+import { metrics } from "../migration/settings/metricsSchema";
 import { isStage, type Stage } from "../migration/stages";
 import { type Calendar } from "../migration/windows";
 import { INSPECTION } from "./inspectionRequest";
@@ -90,6 +92,13 @@ const CALENDAR = z.strictObject({ windows, blackouts });
 const VALUE = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const DIFFERENCES = z.array(z.strictObject({ object: NAME, field: NAME, from: VALUE, to: VALUE, reason: NAME }));
 
+const METRICS = z.strictObject({
+  source: metrics.unwrap(),
+  judge,
+  gatewaysB: z.strictObject({ cpuCores: z.number().positive(), memoryBytes: z.number().positive() }),
+  databaseConnections: z.int().min(1),
+});
+
 const REQUEST = z
   .strictObject({
     scope: SCOPE,
@@ -104,6 +113,7 @@ const REQUEST = z
     emergencyChange: z.strictObject({ by: NAME, reason: NAME }).optional(),
     differences: DIFFERENCES.optional(),
     inspection: INSPECTION.optional(),
+    metrics: METRICS.optional(),
   })
   .refine((request) => isStage(request.stage, request.trafficSteps), {
     error: "stage is not one of these traffic steps' stages",

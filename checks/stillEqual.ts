@@ -107,7 +107,7 @@ function judged(
   differences: readonly Difference[],
   declared: readonly DeclaredDifference[],
 ): Judged {
-  const own = { dpManagerAddressB: dpManagerAddressB(scope.clusterB.namespace) };
+  const own = { dpManagerAddressB: dpManagerAddressB(scope.clusterB.namespace, scope.domainB?.name) };
   return judgeDifferences(differences, declared, own);
 }
 

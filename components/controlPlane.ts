@@ -4,10 +4,15 @@ import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1";
 import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { CONTROL_PLANE_B, dpManagerAddressB } from "../migration/names";
+import { scopeOf } from "../migration/scope";
 import { type Settings } from "../migration/settings";
 import { shapeOf } from "../migration/stages";
 import { pinnedChart } from "./chart";
+import { controlPlaneValues, podLabels } from "./controlPlaneValues";
+import { dpManagerRecord } from "./dpManagerRecord";
+import { egressOfControlPlane, egressPolicy } from "./egress";
 import { type Host } from "./host";
+import { operation, proof } from "./proof";
 import { withExtraValues } from "./values";
 
 export interface ControlPlaneArgs {
@@ -16,6 +21,8 @@ export interface ControlPlaneArgs {
   readonly provider: kubernetes.Provider;
   /** Connection string of database B. Secret: the chart puts it into a plain ConfigMap, so the values are one secret. */
   readonly dsn: pulumi.Input<string>;
+  /** Secret. API7 token: asks for the version, and writes the settings that have to differ from A's. */
+  readonly controlPlaneToken: pulumi.Input<string>;
   /** The proof of the copy: started on another database the control plane would make another CA. */
   readonly dependsOn: readonly pulumi.Resource[];
   /** What has to hold right before it first writes to database B. */
@@ -24,9 +31,11 @@ export interface ControlPlaneArgs {
 
 /** Components that serve, and the replica counts that decide whether they are there. */
 const COMPONENTS = { dashboard: "dashboard", dpManager: "dp-manager", developerPortal: "developer-portal" } as const;
-const CHART_NAME = "api7ee3";
 
-/** Control plane B: the official chart on the restored database, none of the chart's own databases. */
+/**
+ * Control plane B: the official chart on the restored database, none of the chart's own databases. It counts as there
+ * once dashboard and DP Manager answer in A's version, and its own settings name B.
+ */
 export class ControlPlane extends pulumi.ComponentResource {
   /** The only DP Manager address of B. Plain text, so that a preview shows what the data planes are pinned to. */
   readonly dpManagerAddress: string;
@@ -42,13 +51,27 @@ export class ControlPlane extends pulumi.ComponentResource {
     const { protectB: protect } = shapeOf(stage);
     const child = { parent: this, provider, protect };
     this.provider = provider;
-    this.dpManagerAddress = dpManagerAddressB(clusterB.namespace);
+    this.dpManagerAddress = dpManagerAddressB(clusterB.namespace, controlPlane.domain?.name);
 
     this.namespace = new Namespace(
       name,
       { metadata: { name: clusterB.namespace } },
       { ...child, dependsOn: [...args.dependsOn] },
     );
+    const closed =
+      settings.clusterA.databaseCidrs.length === 0
+        ? []
+        : [
+            egressPolicy(
+              `${name}-egress`,
+              {
+                instance: CONTROL_PLANE_B,
+                namespace: clusterB.namespace,
+                rules: egressOfControlPlane(settings.clusterA),
+              },
+              { ...child, dependsOn: [this.namespace] },
+            ),
+          ];
     const pinned = pinnedChart(name, charts.controlPlane, args.host);
     const release = new Release(
       name,
@@ -62,7 +85,7 @@ export class ControlPlane extends pulumi.ComponentResource {
       },
       {
         ...child,
-        dependsOn: [this.namespace, ...args.dependsOn],
+        dependsOn: [this.namespace, ...closed, ...args.dependsOn],
         customTimeouts: { create: `${controlPlane.timeoutSeconds}s`, update: `${controlPlane.timeoutSeconds}s` },
         hooks: { ...pinned, beforeCreate: [...(pinned.beforeCreate ?? []), ...args.beforeStart] },
       },
@@ -79,53 +102,47 @@ export class ControlPlane extends pulumi.ComponentResource {
         { ...child, dependsOn: [this.namespace] },
       );
     }
-    this.ready = [release];
+    this.ready = this.becomesReady(name, args, release);
     this.registerOutputs({ dpManagerAddress: this.dpManagerAddress });
   }
-}
 
-/** Labels of the chart's pods of one component. */
-export function podLabels(component: string): Record<string, string> {
-  return {
-    "app.kubernetes.io/name": CHART_NAME,
-    "app.kubernetes.io/instance": CONTROL_PLANE_B,
-    "app.kubernetes.io/component": component,
-  };
-}
-
-/** Values of the chart api7ee3. The same at every stage, so that no stage restarts a pod. */
-export function controlPlaneValues(settings: Settings, dsn: pulumi.Input<string>): pulumi.Inputs {
-  const { controlPlane, version } = settings;
-  const { replicas, prometheusUrl, imagePullSecret, maxDatabaseConnections } = controlPlane;
-  const image = { tag: `v${version}` };
-  const database = { dsn, max_open_conns: maxDatabaseConnections };
-  const spread = (component: string): pulumi.Inputs[] => [
-    {
-      maxSkew: 1,
-      topologyKey: "topology.kubernetes.io/zone",
-      whenUnsatisfiable: "ScheduleAnyway",
-      labelSelector: { matchLabels: podLabels(component) },
-    },
-  ];
-  const prometheus = prometheusUrl === undefined ? {} : { prometheus: { addr: prometheusUrl } };
-  return {
-    fullnameOverride: CONTROL_PLANE_B,
-    ...(imagePullSecret === undefined ? {} : { imagePullSecret }),
-    resources: controlPlane.resources,
-    dashboard: { replicaCount: replicas.dashboard, image, topologySpreadConstraints: spread("dashboard") },
-    dp_manager: { replicaCount: replicas.dpManager, image, topologySpreadConstraints: spread("dp-manager") },
-    developer_portal: {
-      replicaCount: replicas.developerPortal,
-      image,
-      topologySpreadConstraints: spread("developer-portal"),
-    },
-    // B's database is the restored one; B's Prometheus and tracing are the cluster's own.
-    postgresql: { builtin: false },
-    prometheus: { builtin: false },
-    jaeger: { builtin: false },
-    dashboard_configuration: { database, ...prometheus },
-    dp_manager_configuration: { database, ...prometheus },
-    developer_portal_configuration: { enable: replicas.developerPortal > 0, database },
-    file_server_configuration: { database: { dsn } },
-  };
+  /** What is looked at and written once the pods run, in this order. */
+  private becomesReady(name: string, args: ControlPlaneArgs, release: Release): readonly pulumi.Resource[] {
+    const { settings, controlPlaneToken } = args;
+    const { stage } = settings;
+    const scope = scopeOf(settings);
+    const { clusterB: cluster } = scope;
+    const secrets = { controlPlaneToken };
+    const answers = proof(
+      `${name}-ready`,
+      { name: "control-plane", request: scope, secrets },
+      { parent: this, dependsOn: [release] },
+    );
+    // The restored setting names A: who adds a gateway by the dashboard's script would connect it there.
+    const address = operation(
+      `${name}-address`,
+      { name: "setDpManagerAddress", request: { cluster, address: this.dpManagerAddress }, secrets },
+      { parent: this, dependsOn: [answers] },
+    );
+    // B lists A's instances as lost. At `rollback` they stay as they are: the way back waits for nothing of B.
+    const kept = stage === "rollback" || stage === "abandon";
+    operation(
+      `${name}-alerts`,
+      {
+        name: "switchAlertPolicies",
+        request: { cluster, policies: shapeOf(stage).configurationB === "open" ? "restored" : "muted" },
+        secrets,
+      },
+      { parent: this, dependsOn: [answers], ...(kept ? { ignoreChanges: ["stdin", "environment"] } : {}) },
+    );
+    const { domain } = settings.controlPlane;
+    // Without it B's gateways would lose their control plane: as firm as what B serves with.
+    const firm = { parent: this, protect: shapeOf(stage).protectB };
+    return [
+      release,
+      answers,
+      address,
+      ...(domain === undefined ? [] : dpManagerRecord(`${name}-domain`, domain, firm)),
+    ];
+  }
 }

@@ -3,7 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { CONTROL_PLANE_B } from "../migration/names";
 import { type Settings } from "../migration/settings";
 import { shapeOf } from "../migration/stages";
-import { type ControlPlane, podLabels } from "./controlPlane";
+import { type ControlPlane } from "./controlPlane";
+import { podLabels } from "./controlPlaneValues";
 
 export interface DashboardAccessArgs {
   readonly settings: Settings;

@@ -27,9 +27,6 @@ export interface GroupSplit {
   readonly carrier: Listener | ListenerRule;
 }
 
-/** Idle time of a new load balancer; the gateways keep their side open for longer (facts/aws.md 1). */
-const IDLE_SECONDS = 60;
-
 /**
  * The load balancer's split between A and B: the only thing that a traffic step changes.
  *
@@ -72,7 +69,7 @@ export class TrafficSplit extends pulumi.ComponentResource {
           internal: loadBalancer.internal,
           subnets: [...loadBalancer.subnetIds],
           securityGroups: [...args.securityGroups],
-          idleTimeout: IDLE_SECONDS,
+          idleTimeout: loadBalancer.idleTimeoutSeconds,
           enableDeletionProtection: this.protect,
           tags: args.settings.tags,
         },

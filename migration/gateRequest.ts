@@ -1,5 +1,6 @@
 import { type DeclaredDifference } from "./canonical/accepted";
 import { type Inspection } from "./inspection";
+import { type MetricsRequest } from "./metrics/metricsRequest";
 import { type Override, type Stage } from "./stages";
 import { type Calendar } from "./windows";
 
@@ -129,6 +130,8 @@ export interface GateRequest {
   readonly differences?: readonly DeclaredDifference[] | undefined;
   /** What the operators decided about what the checks find. Left out: nothing. */
   readonly inspection?: Inspection | undefined;
+  /** Where the counts of A and B come from, and how they are judged. Left out: nothing rises from a traffic step. */
+  readonly metrics?: MetricsRequest | undefined;
 }
 
 /** Names of the environment variables that carry secrets to commands; each value is marked secret on its own. */
@@ -145,4 +148,6 @@ export const SECRET_VARIABLES = {
   controlPlaneToken: "MIGRATION_CONTROL_PLANE_TOKEN",
   /** Headers with which compared requests log in, as a JSON object. Not always given. */
   testCredentials: "MIGRATION_TEST_CREDENTIALS",
+  /** Headers with which the metrics are asked for, by cluster, as a JSON object. Not always given. */
+  metricsCredentials: "MIGRATION_METRICS_CREDENTIALS",
 } as const;

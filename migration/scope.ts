@@ -1,5 +1,6 @@
 import { type ClusterAccess, type GateRequest, type MigrationScope, type WeightedRule } from "./gateRequest";
 import { type Inspection } from "./inspection";
+import { metricsRequestOf } from "./metrics/metricsRequest";
 import { CONTROL_PLANE_B, databaseBInstance, gatewayRelease, refusingPriority, targetGroupName } from "./names";
 import { type ListenerSettings, type Settings } from "./settings";
 
@@ -79,6 +80,7 @@ export function gateRequestOf(settings: Settings): GateRequest {
     acknowledgeRollback,
     emergencyChange: settings.emergencyChange,
     differences: settings.differences,
+    metrics: metricsRequestOf(settings),
   };
 }
 

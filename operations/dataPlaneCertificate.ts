@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { z } from "zod";
-import { SECRET_VARIABLES, type ClusterAccess } from "../migration/gateRequest";
-import { ControlPlane, type ClientCertificate } from "../checks/clients/controlPlane";
-import { KubernetesApi, refused } from "../checks/clients/kubernetes";
-import { probeFrom } from "../checks/clients/probe";
+import { type ClusterAccess } from "../migration/gateRequest";
+import { type ClientCertificate } from "../checks/clients/controlPlane";
+import { type KubernetesApi, refused } from "../checks/clients/kubernetes";
 import { CLUSTER, parse } from "../checks/request";
 import { CouldNotLook } from "../checks/result";
+import { MANAGED_BY, openControlPlaneB } from "./controlPlaneB";
 
 /**
  * Issues a client certificate for data planes of B by control plane B's own API, and stores it as a Kubernetes Secret.
@@ -30,9 +30,6 @@ export interface IssuedCertificate {
   readonly notAfter: string;
 }
 
-/** Tells the program's Secret from one that somebody else made. */
-export const MANAGED_BY = { "app.kubernetes.io/managed-by": "api7-migration" } as const;
-
 const REQUEST: z.ZodType<CertificateRequest> = z.strictObject({
   cluster: CLUSTER,
   group: z.string().min(1),
@@ -53,19 +50,9 @@ export async function issueDataPlaneCertificate(
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<IssuedCertificate> {
-  const variable = SECRET_VARIABLES.controlPlaneToken;
-  const token = environment[variable];
-  if (token === undefined || token === "") {
-    throw new CouldNotLook(
-      `environment variable ${variable}`,
-      "it is not set",
-      "hand the API7 token to the command in it",
-    );
-  }
-  const api = await KubernetesApi.open("cluster B", request.cluster, signal);
+  const { api, controlPlane } = await openControlPlaneB(request.cluster, environment, signal);
   // Looked at first: a certificate that cannot be stored would be issued for nothing.
   const before = await existingSecret(api, request.secretName, signal);
-  const controlPlane = new ControlPlane(probeFrom(api), "control plane B", request.cluster.controlPlane, token, signal);
   const group = await controlPlane.gatewayGroup(request.group);
   const issued = await controlPlane.issueCertificate(group.id);
   const certificate = checkCertificate(issued);

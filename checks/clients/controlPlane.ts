@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type Licence } from "../../migration/expiry";
 import { CouldNotLook } from "../result";
+import { type HttpAnswer } from "./http";
 import { readJson } from "./kubernetes";
 import { type Probe } from "./probe";
 
@@ -10,6 +12,10 @@ import { type Probe } from "./probe";
 export const DASHBOARD_PORT = 7443;
 const PAGE_SIZE = 100;
 const MAX_PAGES = 20;
+const SYSTEM_SETTINGS = "/api/system_settings";
+const ALERT_POLICIES = "/api/alert/policies";
+
+type Method = "GET" | "POST" | "PUT" | "PATCH";
 
 /** A data plane instance as the control plane lists it. */
 export interface Instance {
@@ -26,6 +32,22 @@ export interface GatewayGroup {
   readonly shortId: string;
 }
 
+/** Gateway Settings > Deployment. */
+export interface DeploymentSettings {
+  /** Addresses that "add instance" tells new gateways. */
+  readonly dpManagerAddress: readonly string[];
+  /** Name of that setting in this version (facts/api7.md 2.1: older ones say `control_plane_address`). */
+  readonly key: "dp_manager_address" | "control_plane_address";
+  /** Names of all other settings with a digest of each value: whether a write touched more than it should. */
+  readonly others: Readonly<Record<string, string>>;
+}
+
+export interface AlertPolicy {
+  readonly id: string;
+  readonly name: string;
+  readonly enabled: boolean;
+}
+
 const TEXT = z.union([z.string(), z.number()]).transform(String);
 const GROUP = z.object({ id: TEXT, short_id: z.string().nullish() });
 const INSTANCE = z.object({
@@ -36,6 +58,16 @@ const INSTANCE = z.object({
   version: z.string().nullish(),
   status: TEXT.nullish(),
   last_heartbeat_time: z.union([z.string(), z.number()]).nullish(),
+});
+
+const ADDRESSES = z.array(z.string()).nullish();
+const SETTINGS = z.looseObject({ dp_manager_address: ADDRESSES, control_plane_address: ADDRESSES });
+/** `enable` in the API's description of 3.2; `enabled` is taken as well. */
+const POLICY = z.object({
+  id: TEXT,
+  name: z.string().nullish(),
+  enable: z.boolean().optional(),
+  enabled: z.boolean().optional(),
 });
 
 const LICENCE = z.object({
@@ -129,6 +161,52 @@ export class ControlPlane {
     return { certificate: data.value.certificate, privateKey: data.value.private_key, ca: data.value.ca_certificate };
   }
 
+  /** @throws CouldNotLook */
+  async deploymentSettings(): Promise<DeploymentSettings> {
+    const { data } = await this.ask(z.object({ value: SETTINGS }), "GET", SYSTEM_SETTINGS);
+    const { dp_manager_address: address, control_plane_address: older, ...others } = data.value;
+    const key = address === undefined && older !== undefined ? "control_plane_address" : "dp_manager_address";
+    const digest = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+    return {
+      dpManagerAddress: address ?? older ?? [],
+      key,
+      others: Object.fromEntries(Object.entries(others).map(([name, value]) => [name, digest(value)])),
+    };
+  }
+
+  /** Sets the addresses, and nothing else of the settings. @throws CouldNotLook */
+  async setDpManagerAddress(key: DeploymentSettings["key"], addresses: readonly string[]): Promise<void> {
+    await this.ask(z.unknown(), "PUT", SYSTEM_SETTINGS, JSON.stringify({ [key]: addresses }));
+  }
+
+  /** Every alert policy, of all gateway groups. @throws CouldNotLook */
+  async alertPolicies(): Promise<readonly AlertPolicy[]> {
+    const { items } = await this.list(POLICY, ALERT_POLICIES);
+    return items.map(({ id, name, enable, enabled }) => {
+      const on = enable ?? enabled;
+      if (on !== undefined) return { id, name: name ?? id, enabled: on };
+      throw new CouldNotLook(
+        `${this.label} ${ALERT_POLICIES}`,
+        `policy ${id} does not say whether it is enabled`,
+        "compare the API of this version with checks/clients/controlPlane.ts",
+        { lasting: true },
+      );
+    });
+  }
+
+  /**
+   * Switches one alert policy, and changes nothing else of it. A body that is an object is what the API's description
+   * says; versions that take JSON Patch alone refuse it, and get that.
+   * @throws CouldNotLook
+   */
+  async switchAlertPolicy(id: string, enabled: boolean): Promise<void> {
+    const path = `${ALERT_POLICIES}/${encodeURIComponent(id)}`;
+    const answer = await this.send("PATCH", path, JSON.stringify({ enable: enabled }));
+    if (answer.status === 200) return;
+    if (answer.status !== 400 && answer.status !== 415) throw this.refusal(path, answer);
+    await this.ask(z.unknown(), "PATCH", path, JSON.stringify([{ op: "replace", path: "/enable", value: enabled }]));
+  }
+
   /** All pages of a listing: `{list, total}`, `{value: {list, total}}` or `{value: [...]}`. */
   private async list<T>(item: z.ZodType<T>, path: string): Promise<{ items: readonly T[]; serverTime: Date }> {
     const page = z.object({ list: z.array(item), total: z.number().optional() });
@@ -153,10 +231,16 @@ export class ControlPlane {
 
   private async ask<T>(
     schema: z.ZodType<T>,
-    method: "GET" | "POST",
+    method: Method,
     path: string,
     body?: string,
   ): Promise<{ readonly data: T; readonly date: Date | undefined }> {
+    const answer = await this.send(method, path, body);
+    if (answer.status !== 200 && answer.status !== 201) throw this.refusal(path, answer);
+    return { data: readJson(schema, answer, this.subject(path)), date: answer.date };
+  }
+
+  private send(method: Method, path: string, body?: string): Promise<HttpAnswer> {
     const target = {
       kind: "services",
       name: `${this.controlPlane}-dashboard`,
@@ -164,15 +248,19 @@ export class ControlPlane {
       port: DASHBOARD_PORT,
     } as const;
     const headers = { "x-api-key": this.token, ...(body !== undefined && { "content-type": "application/json" }) };
-    const answer = await this.probe(target, { method, path, headers, body, signal: this.signal });
-    const subject = `${this.label} ${path.replace(/\?.*/, "")}`;
-    if (answer.status === 200 || answer.status === 201)
-      return { data: readJson(schema, answer, subject), date: answer.date };
-    // The body of a failed answer is never repeated: it may hold what it was asked for.
-    throw new CouldNotLook(
-      subject,
-      `HTTP ${answer.status} (${answer.contentType || "no content type"})`,
-      remedyOf(answer.status),
+    return this.probe(target, { method, path, headers, body, signal: this.signal });
+  }
+
+  private subject(path: string): string {
+    return `${this.label} ${path.replace(/\?.*/, "")}`;
+  }
+
+  /** The body of a failed answer is never repeated: it may hold what it was asked for. */
+  private refusal(path: string, { status, contentType }: HttpAnswer): CouldNotLook {
+    return new CouldNotLook(
+      this.subject(path),
+      `HTTP ${status} (${contentType || "no content type"})`,
+      remedyOf(status),
     );
   }
 }

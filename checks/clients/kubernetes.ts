@@ -12,7 +12,7 @@ import { exchange, type HttpAnswer } from "./http";
 const LOGIN_MS = 10_000;
 
 export interface ApiRequest {
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE" | undefined;
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | undefined;
   /** Path and query, beginning with `/`. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;

@@ -16,7 +16,7 @@ export interface ProbeTarget {
 }
 
 export interface ProbeRequest {
-  readonly method?: "GET" | "POST" | undefined;
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | undefined;
   /** Path and query, beginning with `/`. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;

@@ -5,7 +5,7 @@ import { Systems, type CheckContext } from "../context";
 import { proveCopy } from "../copyProved";
 import { checkFreeze } from "../freezeHeld";
 import { type Outcome } from "../gateInput";
-import { checkHealth } from "../health";
+import { checkControlPlaneB, checkHealth } from "../health";
 import { checkLiveWeights } from "../liveWeights";
 import { checkPinning } from "../pinning";
 import { BadInput, parseGateRequest, parseInspection, parseScope } from "../request";
@@ -64,6 +64,13 @@ export async function healthCommand(options: ScopeOptions): Promise<Outcome> {
   const context = contextOf(parseScope(await readStdin()));
   const result = await settled("health", options, context, (look) => checkHealth(look, new Date()));
   return answer(result, { healthy: true, version: context.scope.version }, options);
+}
+
+/** `check -- control-plane`: dashboard and DP Manager of B answer `/healthz`, in A's version. */
+export async function controlPlaneCommand(options: ScopeOptions): Promise<Outcome> {
+  const context = contextOf(parseScope(await readStdin()));
+  const result = await settled("control plane", options, context, (look) => checkControlPlaneB(look, new Date()));
+  return answer(result, { ready: true, version: context.scope.version }, options);
 }
 
 /** `check -- pinning`: every data plane of B belongs to control plane B. */

@@ -68,6 +68,11 @@ export const clusterA = group(
     /** Addresses under which A's DP Manager can be reached: B's gateways are kept from them. */
     dpManagerCidrs: list(cidr(), "a list of IPv4 blocks", 1),
     /**
+     * Addresses of database A: B's pods are kept from its port. Where both databases are in the same subnets give single
+     * addresses, else control plane B would be kept from its own. Default: none, so that A's security group alone protects it.
+     */
+    databaseCidrs: list(cidr(), "a list of IPv4 blocks").default([]),
+    /**
      * RDS identifier of database A. Not given where A is no RDS instance, which needs a dump as source. **Changing it from
      * `restore` on replaces the snapshot and database B.**
      */

@@ -71,6 +71,14 @@ export function cidr(): z.ZodString {
   return form(new RegExp(`^${OCTET}(\\.${OCTET}){3}/(3[0-2]|[12]?\\d)$`), "an IPv4 block such as 10.0.0.0/16");
 }
 
+/** A host name of at least two labels. */
+export function hostName(): z.ZodString {
+  return form(
+    /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    "a host name such as dp-manager.b.example.com, in lower case",
+  );
+}
+
 /** A DNS label as Kubernetes wants it for names. */
 export function label(maximum: number, what: string): z.ZodString {
   const error = `${what}: lower-case letters, digits and inner hyphens, at most ${maximum} characters`;

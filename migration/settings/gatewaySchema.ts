@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { flag, form, group, label, list, text, whole } from "./fields";
 import { groupName, match, shortId, targetGroupArn } from "./listenerSchema";
-import { extraValues, resources } from "./workloadSchema";
+import { extraValues, resources, serviceAccountAnnotations, trustedAddresses } from "./workloadSchema";
 
 /** The gateway groups: each has its own data planes, target groups, rule and weight; `stage` moves them together. */
 export const gatewayGroups = list(
@@ -58,6 +58,13 @@ export const gatewayGroups = list(
             .default({}),
           /** Secret of B's namespace whose keys become environment variables. */
           environmentSecret: label(63, "a Secret's name").optional(),
+          /**
+           * Blocks whose `X-Forwarded-*` headers the gateways believe: the load balancer's subnets. The same as on A, so that
+           * rules by client address mean the same; a check compares both. Default: none.
+           */
+          trustedAddresses,
+          /** Annotations of the gateways' ServiceAccount. */
+          serviceAccountAnnotations,
           /** Further values of the chart `gateway`, merged below the program's own, which they may not touch (chartValues.ts). */
           extraValues,
           /** Whether Prometheus Operator finds the gateways; also opens port 9091 beyond the pod. */

@@ -47,6 +47,12 @@ const balancerShared = {
     },
     "path, port, intervalSeconds, timeoutSeconds, healthyThreshold and unhealthyThreshold",
   ).prefault({}),
+  /**
+   * Seconds after which the load balancer closes a connection that nothing passes through. 1-3,600, default 60, ALB's own;
+   * a new load balancer is set to it. B's gateways keep theirs open for 15 seconds longer, else requests meet a closed one.
+   * **Changing it after `start` restarts every gateway of B.**
+   */
+  idleTimeoutSeconds: whole(1, 3600, "seconds").default(60),
   /** Seconds that a leaving target may finish its requests. 0-3,600, default 300. Does not concern weight changes. */
   deregistrationDelaySeconds: whole(0, 3600, "seconds").default(300),
 };

@@ -21,6 +21,7 @@ function clusterOf(stack: StackName, changes: Changes = {}): Promise<Recording> 
       host: HOST,
       provider,
       dsn: "postgres://dsn",
+      controlPlaneToken: "token",
       dependsOn: [],
       beforeStart: [],
     });
@@ -87,6 +88,91 @@ describe("control plane B", () => {
     ]);
   });
 
+  it("keeps its pods apart, and takes role, certificates and registry from the settings", async () => {
+    const values = async (changes: Changes): Promise<Record<string, Record<string, unknown>>> => {
+      const { inputs } = the(await clusterOf("prod", changes), RELEASE, "control-plane-b");
+      return (inputs["values"] as { [SECRET]: Record<string, Record<string, unknown>> })[SECRET];
+    };
+    const plain = await values({});
+    assert.deepEqual(plain["dashboard"]?.["image"], { tag: "v3.9.18" });
+    assert.equal(plain["serviceAccount"], undefined);
+    assert.deepEqual(Object.keys(plain["affinity"] ?? {}), ["podAntiAffinity"]);
+    const [zone, node] = plain["dp_manager"]?.["topologySpreadConstraints"] as readonly Record<string, unknown>[];
+    assert.deepEqual(
+      [zone?.["topologyKey"], node?.["topologyKey"]],
+      ["topology.kubernetes.io/zone", "kubernetes.io/hostname"],
+    );
+    const role = { "eks.amazonaws.com/role-arn": "arn:aws:iam::444455556666:role/api7" };
+    const given = await values({
+      "controlPlane.imageRegistry": "registry.example.com/api7",
+      "controlPlane.imagePullSecret": "registry",
+      "controlPlane.serviceAccountAnnotations": role,
+      "controlPlane.certificates": { dashboard: "dashboard-tls", developerPortal: "portal-tls" },
+    });
+    assert.deepEqual(
+      ["dashboard", "dp_manager", "developer_portal"].map((part) => given[part]?.["image"]),
+      ["api7-ee-3-integrated", "api7-ee-dp-manager", "api7-ee-developer-portal"].map((image) => ({
+        repository: `registry.example.com/api7/${image}`,
+        tag: "v3.9.18",
+      })),
+    );
+    assert.equal(given["imagePullSecret"], "registry");
+    assert.deepEqual(given["serviceAccount"], { annotations: role });
+    assert.deepEqual(
+      ["dashboard", "dp_manager", "developer_portal"].map((part) => given[part]?.["keyCertSecret"]),
+      ["dashboard-tls", undefined, "portal-tls"],
+    );
+  });
+
+  it("counts as ready once it answers in A's version and names its own DP Manager", async () => {
+    const recording = await clusterOf("prod");
+    const ready = the(recording, COMMAND, "control-plane-b-ready");
+    assert.equal(ready.inputs["create"], "node --import tsx checks/cli.ts control-plane");
+    assert.deepEqual(ready.options.dependsOn, ["Release control-plane-b"]);
+    const address = the(recording, COMMAND, "control-plane-b-address");
+    assert.equal(address.inputs["create"], "node --import tsx operations/setDpManagerAddress.ts");
+    assert.equal(
+      (JSON.parse(String(address.inputs["stdin"])) as Record<string, unknown>)["address"],
+      "https://api7ee3-dp-manager.api7.svc.cluster.local:7943",
+    );
+    assert.deepEqual(address.options.dependsOn, ["Command control-plane-b-ready"]);
+    for (const command of [ready, address]) {
+      assert.deepEqual(command.inputs["environment"], { MIGRATION_CONTROL_PLANE_TOKEN: { [SECRET]: "token" } });
+    }
+  });
+
+  it("has restored alert policies muted until complete; the way back does not wait for that", async () => {
+    const alerts = async (stage: string): Promise<readonly [unknown, readonly string[]]> => {
+      const { inputs, options } = the(await clusterOf("prod", { stage }), COMMAND, "control-plane-b-alerts");
+      assert.deepEqual(options.dependsOn, ["Command control-plane-b-ready"]);
+      const { policies } = JSON.parse(String(inputs["stdin"])) as Record<string, unknown>;
+      return [policies, options.ignoreChanges];
+    };
+    for (const stage of ["start", "traffic-5", "traffic-100"])
+      assert.deepEqual(await alerts(stage), ["muted", []], stage);
+    for (const stage of ["complete", "decommission"]) assert.deepEqual(await alerts(stage), ["restored", []], stage);
+    for (const stage of ["rollback", "abandon"]) {
+      assert.deepEqual((await alerts(stage))[1], ["stdin", "environment"], stage);
+    }
+  });
+
+  it("is kept from A's database by its addresses, where these are given", async () => {
+    const policy = "control-plane-b-egress";
+    assert.ok(
+      !of(await clusterOf("prod", { "clusterA.databaseCidrs": [] }), POLICY).some(({ name }) => name === policy),
+    );
+    const recording = await clusterOf("prod", { "clusterA.databaseCidrs": ["10.64.200.17/32"] });
+    assert.deepEqual(the(recording, POLICY, policy).inputs["spec"], {
+      podSelector: { matchLabels: { "app.kubernetes.io/instance": "api7ee3" } },
+      policyTypes: ["Egress"],
+      egress: [{ to: [{ ipBlock: { cidr: "0.0.0.0/0", except: ["10.64.200.17/32"] } }] }],
+    });
+    assert.ok(
+      the(recording, RELEASE, "control-plane-b").options.dependsOn.includes("NetworkPolicy control-plane-b-egress"),
+      "before its first pod",
+    );
+  });
+
   it("says the only address of its DP Manager in plain text", async () => {
     const { outputs } = await clusterOf("prod", { "clusterB.namespace": "gateway" });
     assert.equal(outputs["address"], "https://api7ee3-dp-manager.gateway.svc.cluster.local:7943");
@@ -134,14 +220,25 @@ describe("data planes of B", () => {
         terminationGracePeriodSeconds: 300,
         preStopSleepSeconds: 30,
         podDisruptionBudget: { enabled: true, minAvailable: "90%" },
-        topologySpreadConstraints: [
-          {
-            maxSkew: 1,
-            topologyKey: "topology.kubernetes.io/zone",
-            whenUnsatisfiable: "ScheduleAnyway",
-            labelSelector: { matchLabels: { "app.kubernetes.io/instance": "gateway-default" } },
+        topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map((topologyKey) => ({
+          maxSkew: 1,
+          topologyKey,
+          whenUnsatisfiable: "ScheduleAnyway",
+          labelSelector: { matchLabels: { "app.kubernetes.io/instance": "gateway-default" } },
+        })),
+        affinity: {
+          podAntiAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [
+              {
+                weight: 100,
+                podAffinityTerm: {
+                  topologyKey: "kubernetes.io/hostname",
+                  labelSelector: { matchLabels: { "app.kubernetes.io/instance": "gateway-default" } },
+                },
+              },
+            ],
           },
-        ],
+        },
         extraEnvVars: [
           { name: "API7_GATEWAY_GROUP_SHORT_ID", value: "default" },
           { name: "BILLING_UPSTREAM", value: "billing.internal.example.com" },
@@ -162,7 +259,24 @@ describe("data planes of B", () => {
           },
         },
       },
-      gateway: { type: "ClusterIP", tls: { existingCASecret: "gateway-default-tls", certCAFilename: "ca.crt" } },
+      gateway: {
+        type: "ClusterIP",
+        tls: { existingCASecret: "gateway-default-tls", certCAFilename: "ca.crt" },
+        readinessProbe: {
+          httpGet: { path: "/status/ready", port: 7085 },
+          initialDelaySeconds: 5,
+          periodSeconds: 10,
+          timeoutSeconds: 3,
+          failureThreshold: 8640,
+        },
+        livenessProbe: {
+          httpGet: { path: "/status", port: 7085 },
+          initialDelaySeconds: 60,
+          periodSeconds: 10,
+          timeoutSeconds: 5,
+          failureThreshold: 6,
+        },
+      },
       api7ee: { status_endpoint: { enabled: true, ip: "0.0.0.0", port: 7085 } },
       nginx: { workerProcesses: "2", workerShutdownTimeout: "240s", http: { keepaliveTimeout: "75s" } },
       serviceMonitor: { enabled: true },
@@ -182,15 +296,91 @@ describe("data planes of B", () => {
     );
   });
 
+  it("keep connections open for longer than the load balancer, whatever its idle time", async () => {
+    for (const idleTimeoutSeconds of [1, 60, 350]) {
+      const recording = await clusterOf("prod", { "loadBalancer.idleTimeoutSeconds": idleTimeoutSeconds });
+      const { nginx } = the(recording, RELEASE, "data-plane-b-partner").inputs["values"] as {
+        nginx: { http: { keepaliveTimeout: string } };
+      };
+      assert.equal(nginx.http.keepaliveTimeout, `${idleTimeoutSeconds + 15}s`);
+    }
+  });
+
+  it("stay ready through an outage of the control plane, and are not so before they have its configuration", async () => {
+    const { gateway } = the(await clusterOf("prod"), RELEASE, "data-plane-b-default").inputs["values"] as {
+      gateway: Record<"readinessProbe" | "livenessProbe", Record<string, unknown> & { httpGet: { path: string } }>;
+    };
+    const { readinessProbe: ready, livenessProbe: alive } = gateway;
+    // Unready until the first success; afterwards a day of failures in a row.
+    assert.equal(ready.httpGet.path, "/status/ready");
+    assert.equal(Number(ready["failureThreshold"]) * Number(ready["periodSeconds"]), 24 * 3600);
+    assert.equal(alive.httpGet.path, "/status", "a lost control plane restarts nothing");
+  });
+
+  it("believe the load balancer's headers, run under a role and come from another registry where they shall", async () => {
+    const role = { "eks.amazonaws.com/role-arn": "arn:aws:iam::444455556666:role/api7" };
+    const recording = await clusterOf("prod", {
+      "gatewayGroups[0].clusterB.trustedAddresses": ["10.64.0.0/20"],
+      "gatewayGroups[0].clusterB.serviceAccountAnnotations": role,
+      "controlPlane.imageRegistry": "registry.example.com:5000/mirror/api7",
+      "controlPlane.imagePullSecret": "registry",
+    });
+    const values = the(recording, RELEASE, "data-plane-b-default").inputs["values"] as Record<
+      string,
+      Record<string, unknown>
+    >;
+    assert.deepEqual(values["apisix"]?.["trustedAddresses"], ["10.64.0.0/20"]);
+    assert.deepEqual(values["apisix"]?.["image"], {
+      repository: "registry.example.com:5000/mirror/api7/api7-ee-3-gateway",
+      tag: "3.9.18",
+    });
+    assert.deepEqual(values["serviceAccount"], { create: true, annotations: role });
+    assert.deepEqual(values["global"], { imagePullSecrets: ["registry"] });
+    const other = the(recording, RELEASE, "data-plane-b-partner").inputs["values"] as Record<string, object>;
+    assert.equal(other["serviceAccount"], undefined);
+  });
+
+  it("know the DP Manager by a name of its own, and its certificate by the Service's", async () => {
+    const recording = await clusterOf("prod", {
+      "controlPlane.domain": {
+        name: "dp-manager.b.example.com",
+        record: { hostedZoneId: "Z0123456789ABC", target: "internal-b.elb.example.com" },
+      },
+    });
+    const { etcd } = the(recording, RELEASE, "data-plane-b-default").inputs["values"] as {
+      etcd: { host: readonly string[]; auth: { tls: Record<string, unknown> } };
+    };
+    assert.deepEqual(etcd.host, ["https://dp-manager.b.example.com:7943"]);
+    assert.equal(etcd.auth.tls["sni"], "api7ee3-dp-manager");
+    assert.equal(etcd.auth.tls["verify"], true);
+    const record = the(recording, "aws:route53/record:Record", "control-plane-b-domain");
+    assert.deepEqual(record.inputs, {
+      zoneId: "Z0123456789ABC",
+      name: "dp-manager.b.example.com",
+      type: "CNAME",
+      ttl: 60,
+      records: ["internal-b.elb.example.com"],
+    });
+    assert.equal(record.options.protect, true);
+    assert.ok(
+      the(recording, RELEASE, "data-plane-b-default").options.dependsOn.includes("Record control-plane-b-domain"),
+      "no gateway asks for the name before it is there",
+    );
+    const named = await clusterOf("prod", { "controlPlane.domain": { name: "dp-manager.b.example.com" } });
+    assert.deepEqual(of(named, "aws:route53/record:Record"), [], "somebody else's name is not touched");
+  });
+
   it("start after the control plane, with a certificate that it issued, and only then become targets", async () => {
     const recording = await clusterOf("prod");
     const certificate = the(recording, COMMAND, "data-plane-b-partner-certificate");
     assert.equal(certificate.inputs["create"], "node --import tsx operations/issueDataPlaneCertificate.ts");
     assert.deepEqual(certificate.inputs["environment"], { MIGRATION_CONTROL_PLANE_TOKEN: { [SECRET]: "token" } });
-    assert.deepEqual(certificate.options.dependsOn, ["Release control-plane-b"]);
+    const ready = ["Command control-plane-b-address", "Command control-plane-b-ready", "Release control-plane-b"];
+    assert.deepEqual(certificate.options.dependsOn, ready);
     const { group, secretName } = JSON.parse(String(certificate.inputs["stdin"])) as Record<string, string>;
     assert.deepEqual([group, secretName], ["partner", "gateway-partner-tls"]);
     assert.deepEqual(the(recording, RELEASE, "data-plane-b-partner").options.dependsOn, [
+      ...ready.slice(0, 2),
       "Command data-plane-b-partner-certificate",
       "NetworkPolicy data-plane-b-partner-egress",
       "Release control-plane-b",

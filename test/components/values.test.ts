@@ -1,23 +1,36 @@
 import assert from "node:assert/strict";
-import { controlPlaneValues } from "../../components/controlPlane";
-import { dataPlaneValues } from "../../components/dataPlane";
+import { controlPlaneValues } from "../../components/controlPlaneValues";
+import { dataPlaneValues } from "../../components/dataPlaneValues";
 import { withExtraValues } from "../../components/values";
 import { OWN_VALUES, refusedValues } from "../../migration/settings/chartValues";
 import program from "../../index";
 import { configOf, SECRET_KEYS, settingsOf } from "../migration/stackConfig";
 import { record } from "./recorder";
 
+const ROLE = { "eks.amazonaws.com/role-arn": "arn:aws:iam::444455556666:role/api7" };
+
 /** Every value that the program can set, options that are off by default included. */
 function everyValue(): Record<keyof typeof OWN_VALUES, Record<string, unknown>> {
   const settings = settingsOf("prod", {
     "controlPlane.imagePullSecret": "registry",
     "controlPlane.prometheusUrl": "http://prometheus:9090",
+    "controlPlane.imageRegistry": "registry.example.com/api7",
+    "controlPlane.serviceAccountAnnotations": ROLE,
+    "controlPlane.certificates": { dashboard: "dashboard-tls", developerPortal: "portal-tls" },
+    "controlPlane.domain": { name: "dp-manager.b.example.com" },
+    "gatewayGroups[0].clusterB.trustedAddresses": ["10.64.0.0/20"],
+    "gatewayGroups[0].clusterB.serviceAccountAnnotations": ROLE,
   });
   const [group] = settings.gatewayGroups;
   assert.ok(group?.clusterB.autoscaling !== undefined && group.clusterB.environmentSecret !== undefined);
   return {
     controlPlane: controlPlaneValues(settings, "postgres://b"),
-    dataPlane: dataPlaneValues(settings, group, "https://b:7943", "gateway-tls"),
+    dataPlane: dataPlaneValues({
+      settings,
+      group,
+      dpManagerAddress: "https://b:7943",
+      secretName: "gateway-tls",
+    }),
   };
 }
 

@@ -103,7 +103,7 @@ describe("what is not wrong", () => {
     { "gatewayGroups[1].match": { priority: 22, hosts: ["*.example.com"] } },
     {
       "gatewayGroups[0].clusterB.extraValues": {
-        apisix: { image: { repository: "mirror/gateway" }, nodeSelector: { a: "b" } },
+        apisix: { podAnnotations: { team: "a" }, nodeSelector: { a: "b" } },
       },
     },
     { "controlPlane.extraValues": { dashboard: { nodeSelector: { pool: "api7" } }, podAnnotations: { a: "b" } } },

@@ -68,6 +68,63 @@ export const WRONG_FIELDS: readonly Wrong[] = [
     /delaySeconds/,
   ],
   [{ metricsCredentials: "Bearer x" }, "metricsCredentials", /a secret/, "{}"],
+  // Control plane and gateways of B.
+  [
+    { "controlPlane.imageRegistry": "https://registry.example.com" },
+    "controlPlane.imageRegistry",
+    /a registry and path/,
+    "registry.example.com",
+  ],
+  [
+    { "controlPlane.imageRegistry": "registry.example.com/" },
+    "controlPlane.imageRegistry",
+    /a registry and path/,
+    "registry.example.com/api7",
+  ],
+  [
+    { "controlPlane.domain": { name: "localhost" } },
+    "controlPlane.domain.name",
+    /a host name such as/,
+    "b.example.com",
+  ],
+  [
+    { "controlPlane.domain": { name: "https://b.example.com" } },
+    "controlPlane.domain.name",
+    /a host name such as/,
+    "b.example.com",
+  ],
+  [
+    {
+      "controlPlane.domain": {
+        name: "b.example.com",
+        record: { hostedZoneId: "example.com", target: "x.example.com" },
+      },
+    },
+    "controlPlane.domain.record.hostedZoneId",
+    /id of a hosted zone/,
+    "Z0123456789ABC",
+  ],
+  [
+    { "controlPlane.domain": { name: "b.example.com", record: { hostedZoneId: "Z0123456789ABC" } } },
+    "controlPlane.domain.record.target",
+    /a host name such as/,
+    "b.elb.example.com",
+  ],
+  [{ "controlPlane.certificates": { dpManager: "x" } }, "controlPlane.certificates.dpManager", /one of the keys/],
+  [
+    { "controlPlane.serviceAccountAnnotations": { "a b": "c" } },
+    'controlPlane.serviceAccountAnnotations["a b"]',
+    /annotation's name/,
+  ],
+  [
+    { "gatewayGroups[0].clusterB.trustedAddresses": ["10.0.0.0"] },
+    "gatewayGroups[0].clusterB.trustedAddresses[0]",
+    /IPv4 block/,
+    "10.0.0.0/8",
+  ],
+  [{ "clusterA.databaseCidrs": ["db.example.com"] }, "clusterA.databaseCidrs[0]", /IPv4 block/, "10.1.2.3/32"],
+  [{ "loadBalancer.idleTimeoutSeconds": 0 }, "loadBalancer.idleTimeoutSeconds", /from 1 to 3600/],
+  [{ "loadBalancer.idleTimeoutSeconds": 4000 }, "loadBalancer.idleTimeoutSeconds", /from 1 to 3600/],
   // Keys that nobody reads.
   [{ stages: "freeze" }, "stages", /stage\?/],
   [{ trafficStep: [5, 100] }, "trafficStep", /trafficSteps\?/],

@@ -4,6 +4,7 @@ import { hashPassword, hashToken, newToken } from "../common/credentials";
 import { HttpError, readJson } from "../common/http";
 import { INSTANCE_COLUMNS, lostAfterSeconds } from "../common/instances";
 import { checkPassword } from "./accounts";
+import { listPolicies, patchPolicy } from "./alertApi";
 import { type Answer, type Call, type Context } from "./api";
 
 type Handler = (context: Context, call: Call, parameters: readonly string[]) => Promise<Answer>;
@@ -22,6 +23,8 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   "PUT gateway_groups/*/admin_key": renewAdminKey,
   "GET system_settings": readSettings,
   "PUT system_settings": writeSettings,
+  "GET alert/policies": listPolicies,
+  "PATCH alert/policies/*": patchPolicy,
   "GET license": readLicence,
   "PUT license": writeLicence,
   "GET tokens": listTokens,
