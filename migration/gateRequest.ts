@@ -67,13 +67,15 @@ export interface MigrationScope {
     | undefined;
   readonly freezeMode: FreezeMode;
   /** Mode `writes-only`: the rule that refuses writing methods, in front of A's dashboard. */
-  readonly writesRefused?: {
-    readonly listenerArn: string;
-    /** Of the refusing rule; signing in goes through by the number before. */
-    readonly priority: number;
-    /** A's dashboard. */
-    readonly targetGroupArn: string;
-  };
+  readonly writesRefused?:
+    | {
+        readonly listenerArn: string;
+        /** Of the refusing rule; signing in goes through by the number before. */
+        readonly priority: number;
+        /** A's dashboard. */
+        readonly targetGroupArn: string;
+      }
+    | undefined;
   readonly databaseB: {
     /** RDS identifier of database B; undefined when B was there already and is reached by its own connection string. */
     readonly instanceIdentifier?: string | undefined;

@@ -58,9 +58,17 @@ const CREATED: Readonly<Record<"prepare" | "freeze" | "restore" | "start", reado
   ],
 };
 
+/** How `freeze` closes A: its dashboard is scaled to zero, or rules of its load balancer refuse what writes. */
+export type FreezeBy = "scale" | "rules";
+
+const FREEZES: Readonly<Record<FreezeBy, readonly string[]>> = {
+  scale: CREATED.freeze,
+  rules: [...CREATED.freeze, "aws:lb/listenerRule:ListenerRule"],
+};
+
 /** Which of the changes the stage table does not allow for entering this stage. Empty when all is well. */
-export function unexpectedChanges(stage: Stage, changes: readonly Change[]): readonly Change[] {
-  const allowed = allowedFor(stage);
+export function unexpectedChanges(stage: Stage, changes: readonly Change[], by: FreezeBy): readonly Change[] {
+  const allowed = allowedFor(stage, by);
   return changes.filter((change) => {
     if (COMPONENT.test(change.type) && change.op !== "replace") return false;
     if (isGate(change)) return change.op !== "update" && !(stage === "prepare" && change.op === "create");
@@ -71,11 +79,7 @@ export function unexpectedChanges(stage: Stage, changes: readonly Change[]): rea
 /** What entering a stage for the first time has to do, by type and step: without it the stage was not entered. */
 const REQUIRED: Partial<Record<Stage, readonly string[]>> = {
   prepare: ["create aws:lb/targetGroup:TargetGroup", "create aws:cloudwatch/metricAlarm:MetricAlarm"],
-  freeze: [
-    "create kubernetes:apps/v1:DeploymentPatch",
-    "create kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch",
-    "create command:local:Command",
-  ],
+  freeze: ["create kubernetes:autoscaling/v2:HorizontalPodAutoscalerPatch", "create command:local:Command"],
   restore: ["create aws:rds/instance:Instance", "create command:local:Command"],
   start: [
     "create kubernetes:helm.sh/v3:Release",
@@ -87,10 +91,16 @@ const REQUIRED: Partial<Record<Stage, readonly string[]>> = {
   decommission: ["create aws:rds/snapshot:Snapshot", "create kubernetes:apps/v1:DeploymentPatch"],
 };
 
+const CLOSES: Readonly<Record<FreezeBy, string>> = {
+  scale: "create kubernetes:apps/v1:DeploymentPatch",
+  rules: "create aws:lb/listenerRule:ListenerRule",
+};
+
 /** What a stage has to do and did not. Empty when all is well. */
-export function missingChanges(stage: Stage, changes: readonly Change[]): readonly string[] {
+export function missingChanges(stage: Stage, changes: readonly Change[], by: FreezeBy): readonly string[] {
   const done = new Set(changes.map(({ op, type }) => `${op} ${type}`));
-  const missing = (REQUIRED[stage] ?? []).filter((step) => !done.has(step));
+  const required = [...(REQUIRED[stage] ?? []), ...(stage === "freeze" ? [CLOSES[by]] : [])];
+  const missing = required.filter((step) => !done.has(step));
   return trafficShare(stage) !== undefined && !changes.some(carriesWeights)
     ? [...missing, "update of a rule"]
     : missing;
@@ -106,18 +116,19 @@ export function carriesWeights(change: Change): boolean {
   return RULE_TYPES.includes(change.type) && !TEST_RULE.test(change.name);
 }
 
-function allowedFor(stage: Stage): readonly Allowed[] {
+function allowedFor(stage: Stage, by: FreezeBy): readonly Allowed[] {
   if (stage === "rollback" || trafficShare(stage) !== undefined) return [{ op: "update", types: RULE_TYPES }];
   switch (stage) {
     case "prepare":
       return [
         { op: "create", types: CREATED.prepare },
         // After `abandon`: the copy goes, and with it the patches' hold on A.
-        { op: "delete", types: [...CREATED.freeze, ...CREATED.restore] },
+        { op: "delete", types: [...FREEZES[by], ...CREATED.restore] },
       ];
     case "freeze":
+      return [{ op: "create", types: FREEZES[by] }];
     case "restore":
-      return [{ op: "create", types: CREATED[stage] }];
+      return [{ op: "create", types: CREATED.restore }];
     case "start":
       return [
         { op: "create", types: CREATED.start },
@@ -133,7 +144,7 @@ function allowedFor(stage: Stage): readonly Allowed[] {
       ];
     case "abandon":
       return [
-        { op: "delete", types: CREATED.start },
+        { op: "delete", types: [...CREATED.start, ...(by === "rules" ? ["aws:lb/listenerRule:ListenerRule"] : [])] },
         // A gets its sizes back; the protection of database B is lifted.
         {
           op: "update",

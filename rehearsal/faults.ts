@@ -49,6 +49,19 @@ export async function setWeightsByHand(rehearsal: Rehearsal, weightB: number): P
   );
 }
 
+/** Mode `writes-only`: somebody turns the rule that refuses writes into one that forwards them. */
+export async function letWritesThroughByHand(rehearsal: Rehearsal, priority: number): Promise<void> {
+  const { listenerArn, targetGroupArn } = rehearsal.world.loadBalancer.admin;
+  await withClient(rehearsal, async (client) => {
+    const { Rules = [] } = await client.send(new DescribeRulesCommand({ ListenerArn: listenerArn }));
+    const rule = Rules.find(({ Priority }) => Priority === String(priority));
+    if (rule?.RuleArn === undefined)
+      throw new RehearsalFailure(`A's admin entry has no rule with priority ${priority}`);
+    const Actions = [{ Type: "forward" as const, TargetGroupArn: targetGroupArn }];
+    await client.send(new ModifyRuleCommand({ RuleArn: rule.RuleArn, Actions }));
+  });
+}
+
 /** A statement in a database behind the program's back, and how to undo it. */
 export interface RowChange {
   readonly table: string;

@@ -1,6 +1,6 @@
 import { lastEntry, parseRecord } from "../migration/record";
 import { type Stage } from "../migration/stages";
-import { isGate, missingChanges, unexpectedChanges } from "./expectations";
+import { type FreezeBy, isGate, missingChanges, unexpectedChanges } from "./expectations";
 import { type Operation } from "./stack";
 import { type DatabaseSummary, type StageSummary } from "./summary";
 
@@ -10,6 +10,8 @@ export interface Expected {
   readonly gate?: boolean;
   /** `true`: what makes the stage is there already. */
   readonly again?: boolean;
+  /** How A is closed. Default: its dashboard is scaled to zero. */
+  readonly freezeBy?: FreezeBy;
 }
 
 /** A stage did something that the stage table or the promises do not allow. */
@@ -23,12 +25,13 @@ export class RehearsalFailure extends Error {
  * @throws RehearsalFailure naming what was changed, or was not
  */
 export function onlyTheStagesOwn(stage: Stage, { changes }: Operation, expected: Expected = {}): void {
-  const unexpected = unexpectedChanges(stage, changes);
+  const { freezeBy = "scale" } = expected;
+  const unexpected = unexpectedChanges(stage, changes, freezeBy);
   if (unexpected.length > 0) {
     const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");
     throw new RehearsalFailure(`${stage} changed what the stage table does not name: ${list}`);
   }
-  const missing = expected.again === true ? [] : missingChanges(stage, changes);
+  const missing = expected.again === true ? [] : missingChanges(stage, changes, freezeBy);
   if (missing.length > 0) throw new RehearsalFailure(`${stage} was entered without ${missing.join(", ")}`);
   if (expected.gate !== false && !changes.some(isGate)) {
     throw new RehearsalFailure(`${stage} was entered without the stage gate`);

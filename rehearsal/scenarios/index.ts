@@ -7,6 +7,7 @@ import { pilot } from "./pilot";
 import { plainCli } from "./plainCli";
 import { refusals } from "./refusals";
 import { type Scenario } from "./scenario";
+import { writesOnly } from "./writesOnly";
 
 /** Every scenario that `npm run rehearse -- --list` shows. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -18,4 +19,5 @@ export const SCENARIOS: readonly Scenario[] = [
   abandoned,
   plainCli,
   pilot,
+  writesOnly,
 ];

@@ -8,11 +8,15 @@ const ZONES = 3;
 /** API7's data plane: plain HTTP for traffic, and its status endpoint for health (facts/api7.md). */
 const GATEWAY_PORT = 9080;
 const STATUS_PORT = 7085;
+/** API7's dashboard and Admin API, plain HTTP (facts/api7.md 1). */
+const DASHBOARD_PORT = 7080;
 
 /** What to make the world before the migration of. */
 export interface SeedOptions {
   /** Port of A's listener; 1024 or more where this process may not bind lower ones. */
   readonly listenerPort: number;
+  /** Port of the listener through which people and tools reach A's dashboard. */
+  readonly adminPort: number;
   readonly database: {
     readonly username: string;
     /** 8-128 printable ASCII characters besides `/`, `@`, `"` and space. */
@@ -40,6 +44,8 @@ export interface World {
   /** Security groups of the nodes of cluster A and B. */
   readonly clusterSecurityGroupIds: { readonly a: string; readonly b: string };
   readonly targetGroupAArn: string;
+  /** A's admin entry: its own listener of the same load balancer, in front of A's dashboard. */
+  readonly admin: { readonly listenerArn: string; readonly port: number; readonly targetGroupArn: string };
   readonly databaseA: {
     readonly instanceIdentifier: string;
     readonly server: DatabaseServer;
@@ -97,7 +103,12 @@ async function seedClusterGroup(cluster: "a" | "b", { ec2 }: Services, vpcId: st
 
 type Balancer = Pick<
   World,
-  "loadBalancerArn" | "loadBalancerAddress" | "loadBalancerSecurityGroupId" | "listenerArn" | "targetGroupAArn"
+  | "loadBalancerArn"
+  | "loadBalancerAddress"
+  | "loadBalancerSecurityGroupId"
+  | "listenerArn"
+  | "targetGroupAArn"
+  | "admin"
 >;
 
 async function seedLoadBalancer(
@@ -113,12 +124,9 @@ async function seedLoadBalancer(
     tags: {},
   });
   const everywhere = { groupId: group.id, cidrIpv4: "0.0.0.0/0", tags: {} };
-  await ec2.AuthorizeSecurityGroupIngress({
-    ...everywhere,
-    protocol: "tcp",
-    fromPort: o.listenerPort,
-    toPort: o.listenerPort,
-  });
+  for (const port of [o.listenerPort, o.adminPort]) {
+    await ec2.AuthorizeSecurityGroupIngress({ ...everywhere, protocol: "tcp", fromPort: port, toPort: port });
+  }
   await ec2.AuthorizeSecurityGroupEgress({ ...everywhere, protocol: "-1", fromPort: -1, toPort: -1 });
   const { LoadBalancers } = await elb.CreateLoadBalancer({
     Name: "api7-edge",
@@ -126,38 +134,77 @@ async function seedLoadBalancer(
     SecurityGroups: [group.id],
   });
   const { LoadBalancerArn: loadBalancerArn = "", DNSName: loadBalancerAddress = "" } = LoadBalancers?.[0] ?? {};
-  const { TargetGroups } = await elb.CreateTargetGroup({
+  const targetGroupAArn = await seedTargetGroup(elb, vpcId, o.deregistrationDelaySeconds ?? 30, {
     Name: "api7-a",
-    Protocol: "HTTP",
     Port: GATEWAY_PORT,
-    VpcId: vpcId,
-    TargetType: "ip",
     HealthCheckPath: "/status",
     HealthCheckPort: String(STATUS_PORT),
-    HealthCheckIntervalSeconds: 10,
-    HealthCheckTimeoutSeconds: 5,
-    HealthyThresholdCount: 2,
-    UnhealthyThresholdCount: 2,
   });
-  const targetGroupAArn = TargetGroups?.[0]?.TargetGroupArn ?? "";
-  await elb.ModifyTargetGroupAttributes({
-    TargetGroupArn: targetGroupAArn,
-    Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: String(o.deregistrationDelaySeconds ?? 30) }],
+  const listenerArn = await seedListener(elb, loadBalancerArn, o.listenerPort, targetGroupAArn);
+  const adminGroupArn = await seedTargetGroup(elb, vpcId, 0, {
+    Name: "api7-a-admin",
+    Port: DASHBOARD_PORT,
+    HealthCheckPath: "/healthz",
+    HealthCheckPort: "traffic-port",
   });
-  const { Listeners } = await elb.CreateListener({
-    LoadBalancerArn: loadBalancerArn,
-    Port: o.listenerPort,
-    Protocol: "HTTP",
-    DefaultActions: [{ Type: "forward", TargetGroupArn: targetGroupAArn }],
-  });
-  const listenerArn = Listeners?.[0]?.ListenerArn ?? "";
   return {
     loadBalancerArn,
     loadBalancerAddress,
     loadBalancerSecurityGroupId: group.id,
     listenerArn,
     targetGroupAArn,
+    admin: {
+      listenerArn: await seedListener(elb, loadBalancerArn, o.adminPort, adminGroupArn),
+      port: o.adminPort,
+      targetGroupArn: adminGroupArn,
+    },
   };
+}
+
+interface SeededGroup {
+  readonly Name: string;
+  readonly Port: number;
+  readonly HealthCheckPath: string;
+  readonly HealthCheckPort: string;
+}
+
+async function seedTargetGroup(
+  elb: Services["elb"],
+  vpcId: string,
+  deregistrationDelaySeconds: number,
+  group: SeededGroup,
+): Promise<string> {
+  const { TargetGroups } = await elb.CreateTargetGroup({
+    ...group,
+    Protocol: "HTTP",
+    VpcId: vpcId,
+    TargetType: "ip",
+    HealthCheckIntervalSeconds: 10,
+    HealthCheckTimeoutSeconds: 5,
+    HealthyThresholdCount: 2,
+    UnhealthyThresholdCount: 2,
+  });
+  const arn = TargetGroups?.[0]?.TargetGroupArn ?? "";
+  await elb.ModifyTargetGroupAttributes({
+    TargetGroupArn: arn,
+    Attributes: [{ Key: "deregistration_delay.timeout_seconds", Value: String(deregistrationDelaySeconds) }],
+  });
+  return arn;
+}
+
+async function seedListener(
+  elb: Services["elb"],
+  loadBalancerArn: string,
+  port: number,
+  targetGroupArn: string,
+): Promise<string> {
+  const { Listeners } = await elb.CreateListener({
+    LoadBalancerArn: loadBalancerArn,
+    Port: port,
+    Protocol: "HTTP",
+    DefaultActions: [{ Type: "forward", TargetGroupArn: targetGroupArn }],
+  });
+  return Listeners?.[0]?.ListenerArn ?? "";
 }
 
 async function seedDatabase(

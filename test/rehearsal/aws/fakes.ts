@@ -127,6 +127,7 @@ export async function startCloud(pace = 100_000): Promise<TestCloud> {
   });
   const world = await cloud.seedBefore({
     listenerPort: 8080,
+    adminPort: 8081,
     database: { username: "api7", password: PASSWORD, name: "api7ee" },
   });
   const [edge] = balancers;

@@ -36,6 +36,7 @@ describe("local AWS over a real load balancer and real databases", function () {
     });
     world = await cloud.seedBefore({
       listenerPort: 8080,
+      adminPort: 8081,
       database: { username: "api7", password: PASSWORD, name: "api7ee" },
     });
     plugin = new Plugin(cloud);
