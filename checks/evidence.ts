@@ -42,9 +42,9 @@ export class RecordFolder {
     await this.append("events.jsonl", event);
   }
 
-  /** State of `events.jsonl` now; undefined when there is none. */
-  async eventsDigest(): Promise<EventsDigest | undefined> {
-    const content = await this.readEvents();
+  /** State of `events.jsonl`, or of the pilot's own events, now; undefined when there is none. */
+  async eventsDigest(name: "events.jsonl" | "pilot.jsonl" = "events.jsonl"): Promise<EventsDigest | undefined> {
+    const content = await this.readEvents(name);
     if (content === undefined) return undefined;
     return { bytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
   }
@@ -55,9 +55,9 @@ export class RecordFolder {
     return new Map(lines.flatMap((line) => passedVerification(line) ?? []));
   }
 
-  private async readEvents(): Promise<Buffer | undefined> {
+  private async readEvents(name = "events.jsonl"): Promise<Buffer | undefined> {
     try {
-      return await readFile(join(this.folder, "events.jsonl"));
+      return await readFile(join(this.folder, name));
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;

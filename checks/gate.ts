@@ -136,10 +136,11 @@ async function draftOf(
   context: GateContext,
   folder: RecordFolder,
 ): Promise<EntryDraft> {
-  const [by, commit, events, live] = await Promise.all([
+  const [by, commit, events, pilotEvents, live] = await Promise.all([
     callerIdentity(request.scope.region),
     programCommit(input.projectFolder),
     withinLimit(folder.eventsDigest(), FREE_MOVE_MS),
+    withinLimit(folder.eventsDigest("pilot.jsonl"), FREE_MOVE_MS),
     move.kind === "rollback" ? liveAtRollback(context) : undefined,
   ]);
   return {
@@ -156,6 +157,7 @@ async function draftOf(
     ...(move.kind === "override" && { override: request.override }),
     ...(move.kind === "leave-rollback" && { acknowledged: request.acknowledgeRollback }),
     ...(events && { events }),
+    ...(pilotEvents && { pilotEvents }),
     ...(live && { live }),
   };
 }

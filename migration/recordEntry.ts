@@ -68,6 +68,8 @@ export interface EntryDraft {
   readonly digests?: EntryDigests | undefined;
   readonly emergency?: EmergencyEntry | undefined;
   readonly events?: EventsDigest | undefined;
+  /** The same for the pilot's own events, where a pilot runs. */
+  readonly pilotEvents?: EventsDigest | undefined;
   /** Rollback: what the load balancer held then, per gateway group: `50/50`, or why it could not be seen. */
   readonly live?: Readonly<Record<string, string>> | undefined;
   /** SHA-256 of the file with the whole evidence of this run. */

@@ -26,6 +26,8 @@ const PLAN = z.strictObject({
   groups: z.array(TEXT),
 });
 
+const EVENTS = z.strictObject({ bytes: z.int().min(0), sha256: HASH });
+
 const ENTRY = z.strictObject({
   seq: z.int().min(1),
   at: z.iso.datetime(),
@@ -53,7 +55,8 @@ const ENTRY = z.strictObject({
       changes: z.strictObject({ a: z.int().min(0), b: z.int().min(0) }).optional(),
     })
     .optional(),
-  events: z.strictObject({ bytes: z.int().min(0), sha256: HASH }).optional(),
+  events: EVENTS.optional(),
+  pilotEvents: EVENTS.optional(),
   live: DIGESTS.optional(),
   evidence: HASH.optional(),
   previous: HASH.nullable(),

@@ -6,6 +6,7 @@ import { type Settings } from "../migration/settings";
 import { type Stage } from "../migration/stages";
 import { type GateLook } from "../checks/look";
 import { type GateAnswer } from "./decide";
+import { figuresIn, type Figures } from "./figures";
 
 /** What `check -- gate --look` needs beside the request. */
 export interface GateAccess {
@@ -47,6 +48,7 @@ export async function askGate(
   const opensAt = dateIn(look, "window", "next");
   const soakedAt = dateIn(look, "soak", "earliest");
   const judge = evidence(look, "judge", "judge");
+  const figures = figuresOf(look);
   return {
     verdict: look.verdict,
     checks: look.results.map(({ check, verdict, findings }) => ({
@@ -55,6 +57,7 @@ export async function askGate(
       findings: findings.map(({ subject, seen, expected }) => `${subject}: ${seen}; expected ${expected}`),
     })),
     ...(judge === "go" || judge === "hold" || judge === "back" ? { judge } : {}),
+    ...(figures === undefined ? {} : { figures }),
     ...(opensAt === undefined ? {} : { opensAt }),
     ...(soakedAt === undefined ? {} : { soakedAt }),
   };
@@ -99,6 +102,28 @@ function parse(stdout: string): GateLook | undefined {
 
 function evidence({ results }: GateLook, check: string, key: string): unknown {
   return results.find((result) => result.check === check)?.evidence[key];
+}
+
+/** What the checks `judge` and `split` measured, as one. */
+function figuresOf(look: GateLook): Figures | undefined {
+  const figures = evidence(look, "judge", "figures");
+  const needed = evidence(look, "judge", "stillNeeded");
+  const share = evidence(look, "split", "share");
+  return figuresIn({
+    ...(typeof figures === "object" ? figures : {}),
+    ...(typeof share === "number" ? { shareB: share } : {}),
+    ...(typeof needed === "object" ? { toGo: neededText(needed) } : {}),
+  });
+}
+
+/** `1,200 requests on B, 12 min` */
+function neededText(needed: unknown): string | undefined {
+  const { requestsB, minutes } = (needed ?? {}) as Readonly<Record<string, unknown>>;
+  const parts = [
+    typeof requestsB === "number" && requestsB > 0 ? `${Math.ceil(requestsB).toLocaleString("en")} requests on B` : "",
+    typeof minutes === "number" && minutes > 0 ? `about ${Math.ceil(minutes)} min` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? undefined : parts.join(", ");
 }
 
 function dateIn(look: GateLook, check: string, key: string): Date | undefined {

@@ -1,3 +1,4 @@
+import { type Figures } from "./figures";
 import { shapeOf, trafficShare, wayUp, type Stage } from "../migration/stages";
 
 /**
@@ -16,8 +17,12 @@ export interface CheckAnswer {
 export interface GateAnswer {
   readonly verdict: "holds" | "fails" | "unknown";
   readonly checks: readonly CheckAnswer[];
+  /** What was measured of A and B, as the judge's evidence tells it. */
+  readonly figures?: Figures | undefined;
   /** What the judge says of B: `go`, `hold` or `back`. Undefined where no traffic is judged. */
   readonly judge?: "go" | "hold" | "back" | undefined;
+  /** Alarms of cluster B that are raised, in words. */
+  readonly alarms?: readonly string[] | undefined;
   /** When the calendar opens again, if it is closed. */
   readonly opensAt?: Date | undefined;
   /** When the soak is over, if it is not. */
@@ -83,8 +88,9 @@ export function decide(situation: Situation): Decision {
     return { kind: "stop", reasons: [`The record stands at ${stage}: leaving it is a person's decision.`] };
   }
   // Before anything else, and also at the goal: what is bad for B's share of the requests does not wait.
-  if (stage !== undefined && shapeOf(stage).weightB > 0 && stage !== "decommission" && gate.judge === "back") {
-    return { kind: "back", reasons: reasonsOf(gate, "fails") };
+  if (stage !== undefined && shapeOf(stage).weightB > 0 && stage !== "decommission") {
+    const { judge, alarms = [] } = gate;
+    if (judge === "back" || alarms.length > 0) return { kind: "back", reasons: badFor(gate) };
   }
   const next = stageAfter(stage, trafficSteps);
   if (next === undefined || stage === goal || isBeyond(stage, goal, trafficSteps)) {
@@ -145,6 +151,17 @@ function reasonsOf(gate: GateAnswer, only?: CheckAnswer["verdict"]): readonly st
   return gate.checks
     .filter(({ verdict }) => verdict !== "holds" && (only === undefined || verdict === only))
     .flatMap(({ name, findings }) => findings.map((finding) => `${name}: ${finding}`));
+}
+
+/** Why B's share does not wait: what the judge found, and alarms; other findings are not the reason. */
+function badFor(gate: GateAnswer): readonly string[] {
+  const judged = gate.checks.filter(({ name }) => name === "judge").flatMap(({ findings }) => findings);
+  return [
+    ...(gate.judge === "back"
+      ? (judged.length > 0 ? judged : ["the judge says back"]).map((text) => `judge: ${text}`)
+      : []),
+    ...(gate.alarms ?? []).map((text) => `alarm: ${text}`),
+  ];
 }
 
 function latest(dates: readonly (Date | undefined)[]): Date | undefined {

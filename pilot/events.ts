@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Stage } from "../migration/stages";
+import { type Figures } from "./figures";
 
 /**
  * The pilot's own events, one JSON object a line, in `pilot.jsonl` of the record folder. The record says what stands; this
@@ -10,7 +11,15 @@ import { type Stage } from "../migration/stages";
 export type PilotEvent = { readonly at: string; readonly run: string; readonly by: string } & (
   | { readonly event: "run-begun"; readonly goal: Stage; readonly stage: Stage | null }
   | { readonly event: "run-ended"; readonly stage: Stage | null; readonly reason: string }
-  | { readonly event: "stage-begun"; readonly stage: Stage; readonly from: Stage | null }
+  | {
+      readonly event: "stage-begun";
+      readonly stage: Stage;
+      readonly from: Stage | null;
+      /** What the gate said when this was decided, check by check; absent for a new stack, which has no gate yet. */
+      readonly decidedOn?: readonly { readonly check: string; readonly verdict: string }[] | undefined;
+      /** Every setting that the step changes in the stack's file. Secrets are never among them. */
+      readonly settings?: readonly SettingChange[] | undefined;
+    }
   | {
       readonly event: "stage-ended";
       readonly stage: Stage;
@@ -26,6 +35,14 @@ export type PilotEvent = { readonly at: string; readonly run: string; readonly b
       readonly verdict: string;
       readonly reasons: readonly string[];
     }
+  /** What was measured of A and B at a look, with the judge's word on it. */
+  | ({
+      readonly event: "measured";
+      readonly stage: Stage;
+      /** As ordered, percent. */
+      readonly weightB: number;
+      readonly verdict?: string | undefined;
+    } & Figures)
   /** The gate began to hold, or holds no more. */
   | { readonly event: "hold"; readonly stage: Stage | null; readonly reasons: readonly string[] }
   | { readonly event: "hold-over"; readonly stage: Stage | null }
@@ -35,14 +52,24 @@ export type PilotEvent = { readonly at: string; readonly run: string; readonly b
       readonly stage: Stage;
       readonly reasons: readonly string[];
       readonly result: string;
+      readonly decidedAt?: string | undefined;
       readonly appliedAt?: string | undefined;
     }
+  /** A person ended the run by Ctrl-C or a signal. */
+  | { readonly event: "end-asked"; readonly stage: Stage | null }
   | { readonly event: "soak-over"; readonly stage: Stage }
   | { readonly event: "approval-asked"; readonly stage: Stage }
   | { readonly event: "approval-given"; readonly stage: Stage; readonly name: string }
   | { readonly event: "approval-refused"; readonly stage: Stage; readonly name: string; readonly reason: string }
   | { readonly event: "notification-failed"; readonly about: string; readonly reason: string }
 );
+
+/** One setting before and after; null: it is not in the file. */
+export interface SettingChange {
+  readonly key: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
 
 /** An event without what the log itself fills in. */
 export type PilotEventDraft = PilotEvent extends infer E
@@ -67,13 +94,25 @@ export class EventLog {
   async append(draft: PilotEventDraft): Promise<PilotEvent> {
     const event: PilotEvent = { at: this.now().toISOString(), run: this.run, by: this.by, ...draft };
     await mkdir(this.folder, { recursive: true });
-    await appendFile(join(this.folder, FILE), `${JSON.stringify(event)}\n`, { mode: 0o600 });
+    await appendLine(join(this.folder, FILE), JSON.stringify(event));
     return event;
   }
 
   /** Every event so far, oldest first. A line that was cut off by a crash or a full disk is left out. */
   async read(): Promise<readonly PilotEvent[]> {
     return readEvents(this.folder);
+  }
+}
+
+/** A line that a crash cut off stays alone: what comes after it begins on a line of its own. */
+async function appendLine(path: string, line: string): Promise<void> {
+  const file = await open(path, "a+", 0o600);
+  try {
+    const { size } = await file.stat();
+    const { buffer } = size === 0 ? { buffer: Buffer.from("\n") } : await file.read(Buffer.alloc(1), 0, 1, size - 1);
+    await file.appendFile(`${buffer.toString() === "\n" ? "" : "\n"}${line}\n`);
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { callerIdentity } from "../checks/identity";
@@ -6,6 +7,7 @@ import { bakeMinutes } from "./bake";
 import { EventLog } from "./events";
 import { MigrationStack } from "./migrationStack";
 import { describePlan, planOf } from "./plan";
+import type * as ReportModule from "./report/command";
 import { describeOutcome, rollBack } from "./rollback";
 import { eventLine, lookLine, reasonLines } from "./show";
 import { viewOf } from "./standing";
@@ -13,7 +15,7 @@ import { describeStatus, statusOf } from "./status";
 import { superviseRun, type Ended, type Told } from "./supervised";
 
 /**
- * `npm run pilot -- status|plan|advance|run|rollback|approve|refuse --stack NAME`.
+ * `npm run pilot -- status|plan|advance|run|rollback|report|approve|refuse --stack NAME`.
  * Exit codes: 0 as asked, 1 not (held, refused, gone back to A), 2 could not look.
  */
 
@@ -76,6 +78,16 @@ command("rollback", "brings all requests back to A")
     const outcome = await rollBack(await open(options), { direct: options.direct, report: say });
     for (const line of describeOutcome(options.stack, outcome)) print(line);
     process.exitCode = outcome.result === "back" ? 0 : outcome.result === "unseen" ? 2 : 1;
+  });
+
+command("report", "the report of the migration, as one HTML file and as Markdown; or with --plan its rollback plan")
+  .option("--out <folder>", "where the files go", "report")
+  .option("--from <folder>", "a copy of the record folder, from a bucket or a backup; then nothing else is asked")
+  .option("--plan", "the rollback plan alone: steps, criteria, commands; before or during the migration")
+  .action(async (options: Options & { readonly out: string; readonly from?: string; readonly plan?: boolean }) => {
+    // Loaded when it is wanted: what draws the charts takes longer to load than a status takes.
+    const { writeReport } = createRequire(__filename)("./report/command") as typeof ReportModule;
+    for (const file of await writeReport(options, say)) print(file);
   });
 
 for (const [name, description] of [

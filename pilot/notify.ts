@@ -153,6 +153,8 @@ export function messageOf(stack: string, event: PilotEvent): Message | undefined
       return told("approval", `${event.name} refused ${event.stage}`, [event.reason]);
     case "run-begun":
     case "run-ended":
+    case "end-asked":
+    case "measured":
     case "hold-over":
     case "notification-failed":
       return undefined;

@@ -1,15 +1,24 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { shapeOf, type Stage } from "../migration/stages";
+import { alarmsOfB, lookAtAlarms, withAlarms } from "./alarms";
 import { askGate } from "./askGate";
 import { decide, stageAfter, type Approval, type Decision, type GateAnswer } from "./decide";
 import { enterStage } from "./enter";
-import { approvalOf, EventLog, holdingSince, type PilotEvent, type PilotEventDraft } from "./events";
+import {
+  approvalOf,
+  EventLog,
+  holdingSince,
+  type PilotEvent,
+  type PilotEventDraft,
+  type SettingChange,
+} from "./events";
 import { isGone, lockHolders } from "./lockHolder";
 import { EngineRefusal, type MigrationStack, type Operation } from "./migrationStack";
 import { channelsOf, Notifier } from "./notify";
 import { takePilotLock } from "./pilotLock";
 import { rollBack } from "./rollback";
+import { readFromStackFile } from "./stackFile";
 import { viewOf, type StackView } from "./standing";
 
 /** What the pilot tells while it runs: one look, or one thing done. */
@@ -61,6 +70,7 @@ export class Pilot {
   private failures = 0;
   private lastFailure = "";
   private lastVerdict: string | undefined;
+  private lastFigures = "";
 
   private constructor(
     private readonly stack: MigrationStack,
@@ -102,6 +112,7 @@ export class Pilot {
       const view = await viewOf(this.stack);
       const stage = view.standing?.stage ?? null;
       if (this.options.signal?.aborted === true) {
+        await this.note({ event: "end-asked", stage });
         return { kind: "ended", stage, reasons: ["The pilot was asked to end; the stage stands as it is."] };
       }
       const gate = await this.gateNow(view);
@@ -111,7 +122,8 @@ export class Pilot {
         return { kind: "stopped", stage, reasons: decision.reasons };
       }
       await this.noteVerdict(stage, gate);
-      const outcome = await this.act(view, decision);
+      await this.noteFigures(view, gate);
+      const outcome = await this.act(view, decision, gate);
       if (outcome !== undefined) return outcome;
       if (this.options.once === true && this.failures > 0) {
         return { kind: "stopped", stage, reasons: [this.lastFailure] };
@@ -119,7 +131,7 @@ export class Pilot {
     }
   }
 
-  private async act(view: StackView, decision: Decision): Promise<PilotOutcome | undefined> {
+  private async act(view: StackView, decision: Decision, gate: GateAnswer): Promise<PilotOutcome | undefined> {
     const stage = view.standing?.stage ?? null;
     const events = await this.log.read();
     const holding = holdingSince(events, stage) !== undefined;
@@ -133,7 +145,7 @@ export class Pilot {
       case "back":
         return this.goBack(stage, decision.reasons);
       case "advance":
-        await this.advance(view, decision.to);
+        await this.advance(view, decision.to, gate);
         return undefined;
       case "page":
         if (stage !== null && !pagedSince(events, stage)) {
@@ -157,7 +169,25 @@ export class Pilot {
     await this.note({ event: "verdict", stage, verdict: judge, reasons });
   }
 
-  private async gateNow({ settings, standing, record, gateEnvironment }: StackView): Promise<GateAnswer> {
+  /** What was measured while B has requests, each time that it is something new. */
+  private async noteFigures({ standing }: StackView, { figures, judge }: GateAnswer): Promise<void> {
+    if (figures === undefined || standing === undefined || standing.weightB === 0) return;
+    const { stage, weightB } = standing;
+    const measured = { stage, weightB, ...(judge === undefined ? {} : { verdict: judge }), ...figures };
+    const text = JSON.stringify(measured);
+    if (text === this.lastFigures) return;
+    this.lastFigures = text;
+    await this.note({ event: "measured", ...measured });
+  }
+
+  private async gateNow(view: StackView): Promise<GateAnswer> {
+    const { settings, standing, state } = view;
+    const alarms = standing === undefined ? [] : alarmsOfB(state);
+    const [gate, seen] = await Promise.all([this.askedGate(view), lookAtAlarms(alarms, settings.region)]);
+    return withAlarms(gate, seen);
+  }
+
+  private async askedGate({ settings, standing, record, gateEnvironment }: StackView): Promise<GateAnswer> {
     // At the goal and at its end there is no move to ask about; what B gets is still watched through the move onward.
     const next = stageAfter(standing?.stage, settings.trafficSteps);
     if (next === undefined) return { verdict: "holds", checks: [] };
@@ -206,14 +236,22 @@ export class Pilot {
     }
   }
 
-  private async advance(view: StackView, to: Stage): Promise<void> {
+  private async advance(view: StackView, to: Stage, gate: GateAnswer): Promise<void> {
     const from = view.standing?.stage ?? null;
     if (to === "complete" || to === "decommission") {
       if (from === "traffic-100" || from === "complete") await this.note({ event: "soak-over", stage: from });
     }
-    await this.note({ event: "stage-begun", stage: to, from });
+    const settings = await this.options.settingsFor?.(to);
+    await this.note({
+      event: "stage-begun",
+      stage: to,
+      from,
+      settings: await changesOf(this.stack, { stage: to, ...settings }),
+      ...(gate.checks.length === 0
+        ? {}
+        : { decidedOn: gate.checks.map(({ name, verdict }) => ({ check: name, verdict })) }),
+    });
     try {
-      const settings = await this.options.settingsFor?.(to);
       const { preview, update } = await enterStage(this.stack, to, settings === undefined ? {} : { settings });
       this.failures = 0;
       await this.note({
@@ -249,6 +287,7 @@ export class Pilot {
       stage: stage ?? "prepare",
       reasons,
       result: outcome.result,
+      decidedAt: outcome.decidedAt,
       ...(outcome.appliedAt === undefined ? {} : { appliedAt: outcome.appliedAt }),
     });
     const trouble = outcome.trouble === undefined ? [] : [outcome.trouble];
@@ -282,6 +321,19 @@ function pagedSince(events: readonly PilotEvent[], stage: Stage): boolean {
     if (event.event === "hold-over" || event.event === "stage-begun") paged = false;
   }
   return paged;
+}
+
+/** What a step changes in the stack's file. */
+async function changesOf(
+  { folder, name }: MigrationStack,
+  wanted: Readonly<Record<string, unknown>>,
+): Promise<readonly SettingChange[]> {
+  const before = await Promise.all(Object.keys(wanted).map(async (key) => readFromStackFile(folder, name, key)));
+  return Object.entries(wanted).map(([key, after], index) => ({
+    key,
+    before: before[index] ?? null,
+    after: after ?? null,
+  }));
 }
 
 function summaryOf({ changes }: Operation): Readonly<Record<string, number>> {

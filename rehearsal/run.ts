@@ -1,3 +1,5 @@
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { Listr } from "listr2";
 import { type LoadSnapshot } from "./cloud/traffic";
 import { Rehearsal, type RehearsalOptions } from "./rehearsal";
@@ -69,21 +71,41 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     await tasks.run();
   });
   // Also after a failure the figures up to then are worth reading, and everything has to end.
-  failure ??= await failureOf(async () => {
-    await context.rehearsal?.endLoad();
-  });
-  failure ??= await failureOf(async () => context.rehearsal?.close());
+  const note = async (work: () => Promise<unknown>): Promise<void> => {
+    const another = await failureOf(work);
+    failure ??= another;
+  };
+  await note(async () => context.rehearsal?.endLoad());
+  await note(async () => keepRecord(context.rehearsal, options.out));
+  await note(async () => context.rehearsal?.close());
   if (failure !== undefined) await failureOf(async () => context.rehearsal?.close());
   forget();
   const load = await loadOf(context.rehearsal);
   if (context.rehearsal !== undefined && load !== undefined) {
     const { rehearsal } = context;
     const preliminary = summarize(scenario, rehearsal, load, failure);
-    failure ??= await failureOf(async () => files.push(await writeReport(options.out, preliminary, rehearsal, load)));
+    const record = join(options.out, "record");
+    await note(async () => {
+      files.push(...(await writeReport(options.out, preliminary, rehearsal, load, record)));
+    });
   }
   const summary = summarize(scenario, context.rehearsal, load, failure);
   files.unshift(await writeSummary(options.out, summary));
   return { summary, files, ...(failure === undefined ? {} : { failure }) };
+}
+
+/** The record, its evidence and the pilot's events, from which `pilot report --from` can be made once more. */
+async function keepRecord(rehearsal: Rehearsal | undefined, out: string): Promise<void> {
+  if (rehearsal === undefined) return;
+  const from = join(rehearsal.home, "record");
+  const dumps = join(from, "dumps");
+  await rm(join(out, "record"), { recursive: true, force: true });
+  // Dumps hold customers' data, and are large.
+  await cp(from, join(out, "record"), { recursive: true, filter: (path) => path !== dumps }).catch(ignoreMissing);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
 }
 
 /** Everything counted, when the load could still be asked. */

@@ -50,7 +50,9 @@ export interface Summary {
 
 /** Takes away what an earlier run left: a run that ends early must not show another one's results. */
 export async function removeResults(folder: string): Promise<void> {
-  for (const name of ["summary.json", "report.html"]) await rm(join(folder, name), { force: true });
+  for (const name of ["summary.json", "report.html", "report.md", "report-timeline.svg", "record"]) {
+    await rm(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 /** Writes `summary.json` into the folder and returns its path. */

@@ -94,6 +94,7 @@ export class AwsCloud {
       address: `${o.network}.0.1`,
       query: new QueryApi(account, services),
       resources: new ResourceApi(services),
+      monitoring: services,
       log,
     });
     return new AwsCloud(account, faults, network, elb, rds, services, server);

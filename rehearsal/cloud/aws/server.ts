@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { answerCloudWatch, TARGET_PREFIX, type CloudWatchPort } from "./cloudwatch/jsonApi";
 import { type QueryApi } from "./query";
 import { ProviderError, type ResourceApi } from "./resources";
 
@@ -21,6 +22,7 @@ export class AwsServer {
     readonly address: string;
     readonly query: QueryApi;
     readonly resources: ResourceApi;
+    readonly monitoring: CloudWatchPort;
     readonly log: (line: string) => void;
   }): Promise<AwsServer> {
     const server = createServer((request, response) => {
@@ -51,6 +53,7 @@ export class AwsServer {
 interface Apis {
   readonly query: QueryApi;
   readonly resources: ResourceApi;
+  readonly monitoring: CloudWatchPort;
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, apis: Apis): Promise<void> {
@@ -70,6 +73,13 @@ async function respond(request: IncomingMessage, response: ServerResponse, apis:
     return;
   }
   const requestId = randomUUID();
+  const target = request.headers["x-amz-target"];
+  if (typeof target === "string" && target.startsWith(TARGET_PREFIX)) {
+    const answer = await answerCloudWatch(target, body, apis.monitoring);
+    response.setHeader("x-amzn-requestid", requestId);
+    send(response, answer.status, "application/x-amz-json-1.0", answer.text);
+    return;
+  }
   const { status, xml } = await apis.query.answer({ requestId, authorization: request.headers.authorization, body });
   response.setHeader("x-amzn-requestid", requestId);
   send(response, status, "text/xml", xml);

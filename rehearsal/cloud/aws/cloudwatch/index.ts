@@ -4,21 +4,25 @@ import { type Faults } from "../faults";
 import { type Tags } from "../tags";
 import { type AlarmInput, alarmFaults, dashboardFaults, dashboardNameFault } from "./limits";
 
-/** An alarm: kept and shown, never evaluated. */
+/** An alarm: kept and shown, never evaluated; its state is what SetAlarmState says. */
 export interface Alarm {
   readonly name: string;
   /** In the provider's form. */
   readonly input: AlarmInput;
   readonly tags: Tags;
+  readonly state?: { readonly value: AlarmValue; readonly reason: string } | undefined;
 }
+
+export type AlarmValue = "OK" | "ALARM" | "INSUFFICIENT_DATA";
 
 type Named = { readonly name: string };
 
-/** CloudWatch's actions. Nothing but the plugin calls them, so they have their own inputs. */
+/** CloudWatch's actions, with inputs of their own: the plugin calls them, and the JSON API (jsonApi.ts). */
 export type CloudWatchActions = {
   /** Makes an alarm or replaces the one of this name. */
   PutMetricAlarm(input: Alarm): void;
   DescribeAlarms(input: Named): Alarm | undefined;
+  SetAlarmState(input: Named & NonNullable<Alarm["state"]>): void;
   DeleteAlarms(input: Named): void;
   /** Makes a dashboard or replaces the one of this name. */
   PutDashboard(input: Named & { readonly body: string }): void;
@@ -41,10 +45,17 @@ function actions(alarms: Map<string, Alarm>, dashboards: Map<string, string>): C
         (property) => alarm.input[property] !== undefined,
       );
       if (fault !== undefined) throw validationError(`${fault.property}: ${fault.reason}`);
-      alarms.set(alarm.name, alarm);
+      // An alarm that is changed keeps its state until it is evaluated anew.
+      alarms.set(alarm.name, { ...alarm, state: alarms.get(alarm.name)?.state });
     },
 
     DescribeAlarms: ({ name }) => alarms.get(name),
+
+    SetAlarmState({ name, value, reason }) {
+      const alarm = alarms.get(name);
+      if (alarm === undefined) throw new AwsError("ResourceNotFound", `Alarm ${name} not found`, 404);
+      alarms.set(name, { ...alarm, state: { value, reason } });
+    },
 
     DeleteAlarms({ name }) {
       if (!alarms.delete(name)) throw new AwsError("ResourceNotFound", `Alarm ${name} not found`, 404);

@@ -9,6 +9,7 @@ export interface Fault {
 /** An alarm in the provider's form. Values that are not known yet are absent. */
 export interface AlarmInput {
   readonly name?: string | undefined;
+  readonly alarmDescription?: string | undefined;
   readonly comparisonOperator?: string | undefined;
   readonly evaluationPeriods?: number | undefined;
   readonly datapointsToAlarm?: number | undefined;
