@@ -29,8 +29,6 @@ export interface ShareView {
 
 /** Prior weight in requests: shares near the ordered one are expected. */
 const PRIOR_REQUESTS = 1000;
-/** Tolerance that is left where one weight is 0, in share. */
-const SMALLEST_TOLERANCE = 0.002;
 
 export function startShare(settings: JudgeSettings): ShareState {
   return { n: 0, nB: 0, dispersion: startDispersion(settings.dispersion) };
@@ -55,7 +53,7 @@ export function viewShare(state: ShareState, weight: number, alpha: number, sett
   const low = lowerBound(trials, prior, limit);
   const high = upperBound(trials, prior, limit);
   const smaller = Math.min(weight, 1 - weight);
-  const band = (percent: number): number => Math.max(SMALLEST_TOLERANCE, (smaller * percent) / 100);
+  const band = (percent: number): number => Math.max(settings.share.smallestPercent, smaller * percent) / 100;
   const tolerance = band(settings.share.tolerancePercent);
   const shown = Math.max(tolerance, band(settings.share.shownPercent));
   const view = { share: nB / n, low, high };

@@ -114,10 +114,12 @@ export const judge = group(
         tolerancePercent: percent(0.1, 100).default(10),
         /** Within this deviation the share must be shown to lie before *go*. Default 25. */
         shownPercent: percent(0.1, 100).default(25),
+        /** The least deviation that is a finding, in percent of all requests: what is left where one weight is 0. Default 0.2. */
+        smallestPercent: percent(0.01, 10).default(0.2),
         /** B's share over its weight from which traffic goes back: its capacity is planned for the weight. Default 2. */
         backRatio: quantity(1.1, 100, "times the weight").default(2),
       },
-      "tolerancePercent, shownPercent and backRatio",
+      "tolerancePercent, shownPercent, smallestPercent and backRatio",
     ).prefault({}),
 
     /** Limits that stop on one sample, in the warm-up too (migration/judge/hardStops.ts). */

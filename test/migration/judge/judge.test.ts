@@ -321,6 +321,16 @@ describe("judge: at 100 %", () => {
     assert.match(verdictOf([...before, ...leaking]).reasons.join(), /share: B gets 9\d/);
   });
 
+  it("what may still reach A without being a finding is a setting", () => {
+    const drops = full({}).map((sample) => ({ ...sample, a: side(6, 0) }));
+    const verdict = (smallestPercent: number): string => {
+      const answer = verdictOf([...before, ...drops], configWith({ share: { smallestPercent } }));
+      return `${answer.verdict} ${answer.reasons.join("; ")}`;
+    };
+    assert.match(verdict(0.01), /^hold .*share: B gets 99.*a rule that is not applied/);
+    assert.match(verdict(1), /^go /);
+  });
+
   it("services have their own reference", () => {
     const services = (sick: boolean) => (sample: Sample) => ({
       pay: {
