@@ -2,24 +2,24 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { type DataPlaneScope } from "../migration/gateRequest";
 import { type Inspection, NO_INSPECTION } from "../migration/inspection";
+import { DP_MANAGER_PORT } from "../migration/names";
 import { shapeOf } from "../migration/stages";
 import { getConfigMap, getDeployment, podsOf, type Deployment, type Pod } from "./clients/objects";
 import { type KubernetesApi } from "./clients/kubernetes";
 import { type CheckContext, type GateCheck } from "./context";
+import { addressOfB, checkDeploymentSetting, checkDomain } from "./pinningAddress";
 import { CouldNotLook, Report, textOf, type CheckResult } from "./result";
 import { overridesOf } from "./pinningEnvironment";
 import { alive, checkListedByB, checkNotListedByA, type GatewayPod } from "./pinningInstances";
 import { checkClosedToB } from "./pinningNetwork";
 
 const CHECK = "pinned";
-/** TLS port of the DP Manager, the one for data planes (facts/api7.md 1.2). */
-const DP_MANAGER_TLS_PORT = 7943;
 
 /**
  * Every data plane of B belongs to control plane B. After a restore both clusters have the same CA, so that mutual TLS
- * would let a gateway of B in at A (facts/api7.md 2.3): the proof has to be positive. It has five parts: what the
- * gateways are told, what could override it, whom control plane B lists, whom database A lists, and that A's DP Manager
- * does not let B in (pinningNetwork.ts).
+ * would let a gateway of B in at A (facts/api7.md 2.3): the proof has to be positive. It has seven parts: what the
+ * gateways are told, what could override it, where that leads and what control plane B tells new ones (pinningAddress.ts),
+ * whom control plane B lists, whom database A lists, and that A's DP Manager does not let B in (pinningNetwork.ts).
  */
 export const pinned: GateCheck = {
   name: CHECK,
@@ -59,6 +59,8 @@ export async function checkPinning(context: CheckContext, options: PinningOption
         ),
       ),
     ),
+    report.look(() => checkDeploymentSetting(report, context)),
+    report.look(() => checkDomain(report, context, options.inspection ?? NO_INSPECTION)),
     ...(options.clusterA
       ? [
           report.look(() => checkNotListedByA(report, context, alive(pods))),
@@ -145,12 +147,11 @@ async function checkAddress(
   const { controlPlane, namespace } = context.scope.clusterB;
   const { name } = deployment.metadata;
   const service = `${controlPlane}-dp-manager`;
-  const allowed = [
-    `${service}.${namespace}.svc.cluster.local`,
-    `${service}.${namespace}.svc`,
-    `${service}.${namespace}`,
-    service,
-  ];
+  const expected = addressOfB(context);
+  const allowed =
+    context.scope.domainB === undefined
+      ? [`${service}.${namespace}.svc.cluster.local`, `${service}.${namespace}.svc`, `${service}.${namespace}`, service]
+      : [context.scope.domainB.name];
   for (const { configMap, text } of await configFiles(api, deployment, context.signal)) {
     const hosts = etcdHosts(text, `${api.label}, ConfigMap ${configMap}`);
     report.addEvidence({ [`etcd.host of ${name}`]: hosts });
@@ -159,7 +160,7 @@ async function checkAddress(
     report.finding({
       subject: `${api.label}, ConfigMap ${configMap} (gateways ${name})`,
       seen: `etcd.host has ${foreign.join(", ")}`,
-      expected: `only https://${allowed[0] ?? service}:${DP_MANAGER_TLS_PORT}, the DP Manager of B`,
+      expected: `only ${expected}, the DP Manager of B`,
       remedy: "let the data plane take its address from control plane B's object; pulumi up --refresh at stage start",
     });
   }
@@ -207,7 +208,7 @@ function etcdHosts(text: string, subject: string): readonly string[] {
 function isAddress(address: string, host: string): boolean {
   try {
     const url = new URL(address);
-    return url.protocol === "https:" && url.hostname === host && url.port === String(DP_MANAGER_TLS_PORT);
+    return url.protocol === "https:" && url.hostname === host && url.port === String(DP_MANAGER_PORT);
   } catch {
     return false;
   }

@@ -1,5 +1,6 @@
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
 import * as pulumi from "@pulumi/pulumi";
+import { covers } from "../migration/blocks";
 import { DP_MANAGER_PORT } from "../migration/names";
 import { type Settings } from "../migration/settings";
 
@@ -81,16 +82,4 @@ function portsWithout(closed: readonly number[]): readonly pulumi.Inputs[] {
     const port = (edges[index] ?? 0) + 1;
     return port > next - 1 ? [] : [{ protocol: "TCP", port, endPort: next - 1 }];
   });
-}
-
-/** Whether every address of the second block is in the first. */
-export function covers(wide: string, narrow: string): boolean {
-  const [[wideAddress, wideBits], [narrowAddress, narrowBits]] = [parts(wide), parts(narrow)];
-  const size = 2 ** (32 - wideBits);
-  return wideBits <= narrowBits && Math.floor(wideAddress / size) === Math.floor(narrowAddress / size);
-}
-
-function parts(cidr: string): readonly [address: number, bits: number] {
-  const [address = "", bits = "32"] = cidr.split("/");
-  return [address.split(".").reduce((number, octet) => number * 256 + Number(octet), 0), Number(bits)];
 }

@@ -23,7 +23,10 @@ export interface WrittenAddress {
   readonly changed: boolean;
 }
 
-const REQUEST: z.ZodType<DpManagerAddressRequest> = z.strictObject({ cluster: CLUSTER, address: z.url() });
+const REQUEST: z.ZodType<DpManagerAddressRequest> = z.strictObject({
+  cluster: CLUSTER,
+  address: z.url({ protocol: /^https$/ }),
+});
 
 /** @throws BadInput */
 export function parseDpManagerAddressRequest(text: string): DpManagerAddressRequest {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Systems } from "../../checks/context";
-import { checkHealth } from "../../checks/health";
+import { checkControlPlaneB, checkHealth } from "../../checks/health";
 import { type CheckResult } from "../../checks/result";
 import { type MigrationScope } from "../../migration/gateRequest";
 import { AwsFake } from "./support/awsFake";
@@ -155,6 +155,42 @@ describe("check: health", () => {
       for (const finding of result.findings) assert.match(finding.seen, seen);
     });
   }
+
+  describe("of control plane B alone, before it has data planes", () => {
+    function look(): Promise<CheckResult> {
+      const scope = { ...SCOPE, clusterB: { ...SCOPE.clusterB, kubeconfig: fake.kubeconfig } };
+      const { signal } = new AbortController();
+      const systems = new Systems(scope, signal, { MIGRATION_CONTROL_PLANE_TOKEN: API_TOKEN });
+      return checkControlPlaneB({ scope, signal, systems }, new Date("2026-03-01T12:00:00Z"));
+    }
+
+    beforeEach(() => {
+      fake.objects.delete("apps/v1/deployments/gateway-default");
+      aws.world.targetGroups.clear();
+    });
+
+    it("holds without a gateway, a target or a target group", async () => {
+      assert.deepEqual((await look()).findings, []);
+      assert.equal((await check()).verdict, "fails");
+    });
+
+    it("is refused for another version, and waited for while it does not answer yet", async () => {
+      const dashboard = "services/https:api7ee3-dashboard:7443";
+      fake.proxied.set(dashboard, ({ path }) => ({ body: path === "/healthz" ? "ok" : '{"value":"v3.9.17"}' }));
+      const other = findingOn(await look(), "/api/version");
+      assert.equal(other.seen, "3.9.17");
+      assert.notEqual(other.transient, true);
+      fake.proxied.set(dashboard, () => ({ status: 503, body: "starting" }));
+      const starting = await look();
+      assert.notEqual(starting.verdict, "holds");
+      assert.ok(starting.findings.every(({ transient }) => transient === true));
+    });
+
+    it("knows nothing when the API server is gone", async () => {
+      await fake.die();
+      assert.equal((await look()).verdict, "unknown");
+    });
+  });
 
   it("knows nothing when an answer breaks off", async () => {
     fake.fault = ({ path }, response) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { covers, egressOfControlPlane, egressOfGateways } from "../../components/egress";
+import { egressOfControlPlane, egressOfGateways } from "../../components/egress";
+import { covers } from "../../migration/blocks";
 import { allows, type EgressPolicies } from "../../rehearsal/cloud/kubernetes/pods/egress";
 import { settingsOf } from "../migration/stackConfig";
 

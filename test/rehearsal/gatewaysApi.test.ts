@@ -99,6 +99,28 @@ describe("the control plane's own interfaces", function () {
     assert.deepEqual(paths[0], { method: "POST", path: "/api/login", username: "", status: 401 });
   });
 
+  it("list alert policies by pages, and switch one by the field that says so", async () => {
+    const list = async (page: number): Promise<readonly { readonly id: string; readonly enable: boolean }[]> => {
+      const { body } = await a.api(`/api/alert/policies?page=${page}&page_size=5`);
+      const { list: found, total } = JSON.parse(body) as { list: { id: string; enable: boolean }[]; total: number };
+      assert.equal(total, 8);
+      return found;
+    };
+    const [first, second] = [await list(1), await list(2)];
+    assert.deepEqual([first.length, second.length, (await list(3)).length], [5, 3, 0]);
+    assert.ok([...first, ...second].every(({ enable }) => enable));
+    const off = { method: "PATCH", body: { enable: false } };
+    assert.equal((await a.api("/api/alert/policies/policy-3", off)).status, 200);
+    assert.deepEqual(await query(world.database, "select id from alert_policy where not enabled"), [
+      { id: "policy-3" },
+    ]);
+    assert.equal((await a.api("/api/alert/policies/policy-99", off)).status, 404);
+    for (const body of [{}, { enable: "no" }, { enable: true, name: "x" }]) {
+      assert.equal((await a.api("/api/alert/policies/policy-3", { method: "PATCH", body })).status, 400);
+    }
+    await a.api("/api/alert/policies/policy-3", { method: "PATCH", body: { enable: true } });
+  });
+
   it("open the Admin API of one group by its admin key, and refuse what the tables refuse", async () => {
     const { key } = value(await a.api("/api/gateway_groups/default/admin_key", { method: "PUT" }));
     const headers = { "x-api-key": String(key) };

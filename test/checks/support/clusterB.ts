@@ -14,6 +14,8 @@ export const LICENCE = {
   max_dp_cores: 64,
   runtime: { status: "normal", dp_cores: 8 },
 };
+/** Gateway Settings > Deployment, as the program left them. */
+export const SYSTEM_SETTINGS = { dp_manager_address: [DP_MANAGER], session_timeout_minutes: 60 };
 const LOG = "2026-03-01T07:02:00Z [info] everything is fine\n";
 
 export function healthyClusterB(fake: KubernetesFake): void {
@@ -31,6 +33,7 @@ export function healthyClusterB(fake: KubernetesFake): void {
     if (path === "/healthz") return { body: "ok" };
     if (headers["x-api-key"] !== API_TOKEN) return { status: 401, body: '{"error_msg":"unauthorized"}' };
     if (path === "/api/version") return { body: '{"value":"v3.9.18"}' };
+    if (path === "/api/system_settings") return { body: JSON.stringify({ value: SYSTEM_SETTINGS }) };
     if (path === "/api/license") return { body: JSON.stringify({ value: LICENCE }) };
     if (path === "/api/gateway_groups")
       return { body: JSON.stringify({ list: [{ id: "g-1", short_id: "default" }], total: 1 }) };
