@@ -3,6 +3,7 @@ import * as vegaLite from "vega-lite";
 import { type Chart } from "./document";
 import { errorPercent } from "../figures";
 import { thinned } from "./thin";
+import { timeText } from "./words";
 import { type Point, type Stay, type Story } from "./story";
 
 /**
@@ -10,8 +11,16 @@ import { type Point, type Stay, type Story } from "./story";
  * told apart on a black-and-white printer too.
  */
 
+/** What the chart shows, ISO times. */
+interface Range {
+  readonly begin: string;
+  readonly end: string;
+  /** Until when the migration goes on beyond it, if it does. */
+  readonly shortened?: string | undefined;
+}
+
 /** Points that a line has at most: more cannot be told apart on a page. */
-const POINTS = 160;
+const POINTS = 90;
 const WIDTH = 900;
 /** Room at the right of the last step, so that its label is readable: a share of the whole. */
 const ROOM = 0.03;
@@ -34,16 +43,23 @@ const SIDES = {
 export async function timelineChart(story: Story): Promise<Chart | undefined> {
   const range = movingTime(story);
   if (range === undefined) return undefined;
-  const { begin, end, shortened } = range;
+  const { begin, end } = range;
   const stays = story.stays.filter(({ entry, until }) => entry.at < end && (until ?? end) > begin);
   const points = thinned(
     story.points.filter(({ at }) => at >= begin && at <= end),
     POINTS,
   );
-  const x = { field: "at", type: "temporal", title: null, scale: { type: "utc", domain: [begin, end] } } as const;
+  const format = timeFormat(Date.parse(end) - Date.parse(begin));
+  const x = {
+    field: "at",
+    type: "temporal",
+    title: null,
+    scale: { type: "utc", domain: [begin, end] },
+    axis: { labelExpr: `utcFormat(datum.value, '${format}')`, labelOverlap: true, tickCount: 12 },
+  } as const;
   const panels = [
     weightPanel(stays, points, x, { begin, end }),
-    ...sidePanels(points, x),
+    ...sidePanels(stays, points, x),
     ...(points.some(({ verdict }) => verdict !== undefined) ? [verdictPanel(points, x)] : []),
   ];
   const spec: vegaLite.TopLevelSpec = {
@@ -64,28 +80,34 @@ export async function timelineChart(story: Story): Promise<Chart | undefined> {
       view: { stroke: "#8c959f" },
     },
     vconcat: panels,
-    resolve: { legend: { color: "independent" } },
+    resolve: { scale: { color: "independent", shape: "independent", strokeDash: "independent" } },
   } as vegaLite.TopLevelSpec;
   return {
     kind: "chart",
     id: "timeline",
     title: "Weights, measured share, errors and latency over time",
     svg: await svgOf(spec),
-    caption: [
-      `Times in UTC. From above: B's weight as ordered (thick line) and B's measured share (circles), in percent`,
-      ...(points.some((point) => errorPercent(point.a ?? point.b) !== undefined)
-        ? ["errors of A and B in percent of their requests"]
-        : []),
-      ...(points.some(({ a, b }) => (a?.p95Ms ?? b?.p95Ms) !== undefined)
-        ? ["95th percentile of the latency of A and B"]
-        : []),
-      ...(points.some(({ verdict }) => verdict !== undefined) ? ["the judge's verdicts"] : []),
-    ]
-      .join("; ")
-      .concat(
-        `. A dashed with squares, B solid with circles.${shortened ? ` The soak goes on until ${shortened}; it is left out where nothing moves.` : ""}`,
-      ),
+    caption: captionOf(points, range),
   };
+}
+
+function captionOf(points: readonly Point[], { begin, end, shortened }: Range): string {
+  const panels = [
+    "B's weight as ordered (thick line)",
+    ...(points.some(({ shareB }) => shareB !== undefined) ? ["B's measured share (circles), in percent"] : []),
+    ...(points.some(({ a, b }) => errorPercent(a) !== undefined || errorPercent(b) !== undefined)
+      ? ["errors in percent of the requests"]
+      : []),
+    ...(points.some(({ a, b }) => (a?.p95Ms ?? b?.p95Ms) !== undefined) ? ["95th percentile of the latency"] : []),
+    ...(points.some(({ verdict }) => verdict !== undefined) ? ["the judge's verdicts"] : []),
+  ];
+  return [
+    `${timeText(begin)} to ${timeText(end)} UTC. From above: ${panels.join("; ")}.`,
+    ...(panels.length > 2 ? ["A is dashed with squares, B solid with circles."] : []),
+    ...(shortened === undefined
+      ? []
+      : [`What follows until ${timeText(shortened)} UTC is left out: the weights do not move any more.`]),
+  ].join(" ");
 }
 
 type X = Readonly<Record<string, unknown>>;
@@ -146,7 +168,7 @@ function weightPanel(
   };
 }
 
-function sidePanels(points: readonly Point[], x: X): readonly object[] {
+function sidePanels(stays: readonly Stay[], points: readonly Point[], x: X): readonly object[] {
   const both = (value: (side: Point["a"]) => number | undefined): readonly object[] =>
     points.flatMap((point) =>
       (
@@ -156,7 +178,7 @@ function sidePanels(points: readonly Point[], x: X): readonly object[] {
         ] as const
       ).flatMap(([side, figures]) => {
         const found = value(figures);
-        return found === undefined ? [] : [{ at: point.at, side, value: found }];
+        return found === undefined ? [] : [{ at: point.at, stay: stayAt(stays, point.at), side, value: found }];
       }),
     );
   return [
@@ -170,7 +192,7 @@ function sidePanel(title: string, values: readonly object[], least: number, x: X
   const highest = Math.max(least, ...values.map((row) => (row as { value: number }).value)) * 1.05;
   return {
     width: WIDTH,
-    height: 110,
+    height: 130,
     data: { values },
     mark: { type: "line", point: { size: 22, filled: false, strokeWidth: 1 }, strokeWidth: 1.6, clip: true },
     encoding: {
@@ -185,6 +207,8 @@ function sidePanel(title: string, values: readonly object[], least: number, x: X
       color: { field: "side", type: "nominal", scale: SIDES.color, title: null, legend: { orient: "right" } },
       strokeDash: { field: "side", type: "nominal", scale: SIDES.dash, title: null },
       shape: { field: "side", type: "nominal", scale: SIDES.shape, title: null },
+      // A line does not go on over a time without requests on B.
+      detail: { field: "stay", type: "nominal" },
     },
   };
 }
@@ -220,10 +244,7 @@ function verdictPanel(points: readonly Point[], x: X): object {
 }
 
 /** From the first stage with traffic to the last change of a weight, and as long again at most: a soak of days says nothing more. */
-export function movingTime({
-  stays,
-  points,
-}: Pick<Story, "stays" | "points">): { begin: string; end: string; shortened?: string | undefined } | undefined {
+export function movingTime({ stays, points }: Pick<Story, "stays" | "points">): Range | undefined {
   const moving = stays.findIndex(({ entry }) => entry.weightB > 0);
   if (moving < 0) return undefined;
   const first = stays[moving];
@@ -235,7 +256,7 @@ export function movingTime({
     ...[stays.at(-1)?.entry.at, points.at(-1)?.at].flatMap((at) => (at === undefined ? [] : [Date.parse(at)])),
   );
   const span = Math.max(change - begin, 60_000);
-  const end = Math.min(Math.max(known, change + span * 0.15), change + span);
+  const end = Math.min(Math.max(known, change + span * 0.15), change + span * 0.35);
   const lead = (end - begin) * ROOM;
   return {
     begin: new Date(begin - lead).toISOString(),
@@ -259,8 +280,18 @@ function spread<T extends { readonly at: string }>(
   });
 }
 
+function stayAt(stays: readonly Stay[], at: string): number {
+  return stays.findLastIndex(({ entry }) => entry.at <= at);
+}
+
 function latest(a: string, b: string): string {
   return a > b ? a : b;
+}
+
+/** The day too where it can change, and seconds where minutes say nothing. */
+function timeFormat(spanMs: number): string {
+  if (spanMs > 20 * 3_600_000) return "%d %b %H:%M";
+  return spanMs < 20 * 60_000 ? "%H:%M:%S" : "%H:%M";
 }
 
 /** Draws without a browser. Times are written in UTC, wherever this runs. */

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { readStackFile } from "../../checks/stackFile";
-import { describeFindings, readSettings, type Settings } from "../../migration/settings";
+import { describeFindings, readSettings, type RawConfig, type Settings } from "../../migration/settings";
 import { type MigrationRecord } from "../../migration/record";
 import { MigrationStack } from "../migrationStack";
 import { recordOf, weightCarriers, type StackState, type WeightCarrier } from "../stackState";
@@ -66,13 +66,26 @@ async function settingsOf(
 ): Promise<Settings | undefined> {
   try {
     const { raw } = await readStackFile({ folder, stack });
-    const outcome = readSettings(raw);
+    const outcome = readSettings(withSecrets(raw));
     if (outcome.kind === "settings") return outcome.settings;
     say(`The settings of stack ${stack} are not whole, and left out:\n${describeFindings(outcome.findings)}`);
   } catch (error) {
     say(`The settings of stack ${stack} are left out: ${messageOf(error)}`);
   }
   return undefined;
+}
+
+/** What no report needs, and what a stack's file does not have before the migration begins. */
+const LATER_SECRETS = ["controlPlaneToken", "databaseADsn"];
+
+/** Secrets that are not there yet count as given: a plan is wanted before anybody has the means to begin. */
+export function withSecrets(raw: RawConfig): RawConfig {
+  const later = LATER_SECRETS.map((key) => `${raw.project}:${key}`).filter((key) => (raw.values[key] ?? "") === "");
+  return {
+    ...raw,
+    isSecret: (key) => later.includes(key) || raw.isSecret(key),
+    isSealed: (key) => later.includes(key) || raw.isSealed?.(key) === true,
+  };
 }
 
 interface OfStack {

@@ -73,12 +73,12 @@ const STYLE = `
   .mark { display: inline-block; min-width: 1.2em; font-weight: bold; }
   .good .mark { color: #116329; } .bad .mark { color: #a40e26; } .open .mark { color: #57606a; }
   .wide { overflow-x: auto; margin: .5rem 0 1.2rem; }
-  table { border-collapse: collapse; font-size: .87rem; }
-  th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #d0d7de; text-align: left; vertical-align: top;
+  table { border-collapse: collapse; font-size: .83rem; }
+  th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid #d0d7de; text-align: left; vertical-align: top;
            overflow-wrap: anywhere; }
   th { border-bottom: 1px solid #1b1f24; overflow-wrap: normal; }
   .w { white-space: nowrap; }
-  .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: .7rem; }
+  .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: .3rem; }
   figure { margin: .8rem 0 1.4rem; }
   figure svg { max-width: 100%; height: auto; }
   figcaption { font-size: .87rem; color: #424a53; }
