@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { runScenario } from "./run";
 import { SCENARIOS } from "./scenarios";
 import { DEFAULT_SETTINGS } from "./settings";
@@ -14,6 +14,7 @@ interface Options {
   readonly pace: number;
   readonly routes: number;
   readonly out: string;
+  readonly kubernetes: "stand-in" | "real";
 }
 
 const program = new Command("rehearse")
@@ -23,6 +24,11 @@ const program = new Command("rehearse")
   .option("--rate <requests/s>", "plain requests a second, 1-2000", whole(1, 2000), 400)
   .option("--pace <factor>", "how much faster than prescribed waits pass, 1-100; rates stay", whole(1, 100), 20)
   .option("--routes <count>", "routes in database A, 200-100000", whole(200, 100_000), 10_000)
+  .addOption(
+    new Option("--kubernetes <tier>", "real: a real API server, real Helm and the real provider, built once")
+      .choices(["stand-in", "real"])
+      .default("stand-in"),
+  )
   .option("--out <folder>", "where summary.json and the report go", "rehearsal/out")
   .action(async (options: Options) => {
     process.exitCode = await main(options);
@@ -46,6 +52,7 @@ async function main(options: Options): Promise<number> {
     pace: options.pace,
     routes: options.routes,
     out: resolve(options.out),
+    kubernetes: options.kubernetes === "real" ? "real" : undefined,
     settings: DEFAULT_SETTINGS,
     show: process.stdout.isTTY ? "live" : "lines",
   });

@@ -6,19 +6,29 @@ import program from "../index";
 import { type Stage, shapeOf } from "../migration/stages";
 import { enterStage } from "../pilot/enter";
 import { Clouds, type World } from "./cloud";
+import { type LoadBalancerState } from "./cloud/loadBalancer";
 import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
 import { cacheFolder, ensureEngine } from "./engine";
 import { awsEnvironment, closeAll, engineEnvironment, setEnvironment } from "./environment";
 import { installLanguageHost } from "./engine/languageHost";
 import { carriesWeights } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
+import { openTier, useRealProvider } from "./kubernetes/real/tier";
+import { openConnections } from "./connections";
 import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
 import { rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
 import { databaseProof, type Expected, onlyTheStagesOwn, RehearsalFailure, verdictOf } from "./stageProof";
 import { EngineRefusal, openStack, type MigrationStack, type Operation } from "./stack";
 import { wayBackByPilot, wayBackByTargets } from "./wayBack";
-import { type DatabaseSummary, type RollbackSummary, type StageSummary } from "./summary";
+import {
+  type ConnectionsSummary,
+  type DatabaseSummary,
+  type FaultSummary,
+  type JudgedSummary,
+  type RollbackSummary,
+  type StageSummary,
+} from "./summary";
 
 /** How one run is set up. */
 export interface RehearsalOptions {
@@ -33,10 +43,28 @@ export interface RehearsalOptions {
   /** The load stops by itself after this long, whatever happens. */
   readonly maxSeconds: number;
   readonly settings: RehearsalSettings;
+  /** What the load is made of beside plain requests. */
+  readonly load?: Partial<LoadMix> | undefined;
+  /** `real`: real control planes, real Helm, the real provider. Default: stand-ins. */
+  readonly kubernetes?: "real" | undefined;
   readonly report: (line: string) => void;
 }
 
 export { RehearsalFailure } from "./stageProof";
+
+/** Requests that stay in flight, so that every change of the weights meets some. */
+export interface LoadMix {
+  /** Requests a second that the upstream answers after seconds. */
+  readonly slowPerSecond: number;
+  /** Streamed answers and WebSockets open at any time. */
+  readonly streams: number;
+  readonly websockets: number;
+}
+
+/** So many that some are in flight on each side at every change of the weights, B's at a rollback from 25 % included. */
+const USUAL_MIX: LoadMix = { slowPerSecond: 6, streams: 10, websockets: 10 };
+/** Mean time of an upstream's ordinary answer: what the gateways add to it shows, the noise of a busy computer does not. */
+const UPSTREAM_MEAN_MS = 30;
 
 /** A change of weights that the engine reported done. */
 export interface WeightChange {
@@ -62,6 +90,12 @@ export class Rehearsal {
   rollback: RollbackSummary | null = null;
   /** What the proof of the copy said, once database B was restored. */
   database: DatabaseSummary | null = null;
+  /** How the gate judged each step before the next one. */
+  readonly judged: JudgedSummary[] = [];
+  /** Faults made on purpose. */
+  readonly faults: FaultSummary[] = [];
+  /** Long-lived connections at the end of the look at each stage. */
+  readonly connections: ConnectionsSummary[] = [];
   private ended: LoadSnapshot | undefined;
 
   private constructor(
@@ -89,27 +123,35 @@ export class Rehearsal {
       closers.unshift(async () => rm(home, { recursive: true, force: true }));
       const network: Network = await claimNetwork();
       closers.unshift(async () => network.release());
+      const tier = options.kubernetes === "real" ? await openTier(network.prefix, report) : undefined;
+      if (tier !== undefined) closers.unshift(async () => tier.podNetworks.release());
       const plugins = await installPlugins({ folder: join(home, "plugins"), cacheFolder: cacheFolder(), report });
-      const upstream = await Upstream.start({ address: `${network.prefix}.30.1`, port: 8080 });
+      if (tier !== undefined) await useRealProvider(plugins.pathFolder, tier);
+      const upstream = await Upstream.start({
+        address: `${network.prefix}.30.1`,
+        port: 8080,
+        meanMs: UPSTREAM_MEAN_MS,
+      });
       closers.unshift(async () => upstream.stop());
       const clouds = await Clouds.start({
         home: join(home, "clouds"),
         network: network.prefix,
         pace: options.pace,
         routes: options.routes,
+        kubernetes: tier,
         report,
       });
       closers.unshift(async () => clouds.stop());
       const world = await clouds.call("world");
+      const mix = { ...USUAL_MIX, ...options.load };
       const load = await Load.start({
         url: `http://${world.loadBalancer.address}:${world.loadBalancer.port}`,
         ratePerSecond: options.ratePerSecond,
         catalogue: world.catalogue,
         maxSeconds: options.maxSeconds,
-        // So many that some are in flight on each side at every change of the weights, B's at a rollback from 25 % included.
-        slow: { perSecond: 6, minSeconds: 2, maxSeconds: 6 },
-        streams: 10,
-        websockets: 10,
+        slow: { perSecond: mix.slowPerSecond, minSeconds: 2, maxSeconds: 6 },
+        streams: mix.streams,
+        websockets: mix.websockets,
       });
       let stopped: Promise<LoadSnapshot> | undefined;
       const endLoad = async (): Promise<LoadSnapshot> => (stopped ??= load.stop());
@@ -162,8 +204,18 @@ export class Rehearsal {
 
   /** What load and load balancer have counted up to now. */
   async count(): Promise<Count> {
-    const [load, balancer] = await Promise.all([this.loadSnapshot(), this.clouds.call("loadBalancerState")]);
+    const [load, balancer] = await Promise.all([this.loadSnapshot(), this.gatewaysState()]);
     return count(load, balancer, [this.world.loadBalancer.targetGroupAArn]);
+  }
+
+  /** The load balancer without A's admin entry, which serves people and tools, and no traffic. */
+  private async gatewaysState(): Promise<LoadBalancerState> {
+    const state = await this.clouds.call("loadBalancerState");
+    const { targetGroupArn } = this.world.loadBalancer.admin;
+    return {
+      ...state,
+      counters: Object.fromEntries(Object.entries(state.counters).filter(([arn]) => arn !== targetGroupArn)),
+    };
   }
 
   /** Waits until B has nothing in flight: streams and WebSockets end where they began, also after a rollback. */
@@ -171,7 +223,7 @@ export class Rehearsal {
     const until = Date.now() + DRAIN_SECONDS * 1000;
     const { targetGroupAArn } = this.world.loadBalancer;
     for (;;) {
-      const { counters } = await this.clouds.call("loadBalancerState");
+      const { counters } = await this.gatewaysState();
       const active = Object.entries(counters).reduce(
         (sum, [arn, group]) => sum + (arn === targetGroupAArn ? 0 : group.active),
         0,
@@ -210,6 +262,7 @@ export class Rehearsal {
     onlyTheStagesOwn(stage, update, expected);
     const to = await this.lookUntil(from, shapeOf(stage).weightB);
     this.finish(stage, { begun, from, to, preview, update }, expected);
+    this.connections.push(await openConnections(stage, this.world.metrics, await this.loadSnapshot()));
     this.database ??= databaseProof(update);
     if (stage === "restore" && this.database?.equal !== true) {
       throw new RehearsalFailure("database B was restored without a proof that it is equal");
@@ -253,6 +306,7 @@ export class Rehearsal {
       throw new RehearsalFailure(`after the rollback B still got ${to.b - settled.b} requests`);
     }
     this.finish("rollback", { begun, from: settled, to, preview: undefined, update }, { gate: from !== "rollback" });
+    this.connections.push(await openConnections("rollback", this.world.metrics, await this.loadSnapshot()));
     if (from === "rollback") return update;
     const last = to.lastOnB !== undefined && to.lastOnB > decision ? to.lastOnB : undefined;
     this.rollback = {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type ConfigMap } from "@pulumi/pulumi/automation";
 import { type World } from "./cloud";
+import { judgingSettings, type Judging } from "./judging";
 
 /** What a scenario may choose of the migration's settings. */
 export interface RehearsalSettings {
@@ -8,6 +9,8 @@ export interface RehearsalSettings {
   /** Hours at `traffic-100` before `complete`, and at `complete` before `decommission`: seconds in a rehearsal. */
   readonly soakHours: number;
   readonly standbyHours: number;
+  /** With which limits the traffic is judged at each step. */
+  readonly judging: Judging;
   /** How A's configuration is closed. Default: its dashboard is scaled to zero. */
   readonly freeze?: (world: World) => Readonly<Record<string, unknown>>;
   /** Where database B's data comes from, and what goes with it. Default: a snapshot. */
@@ -19,6 +22,7 @@ export const DEFAULT_SETTINGS: RehearsalSettings = {
   trafficSteps: [5, 25, 50, 75, 100],
   soakHours: 0.001,
   standbyHours: 0.001,
+  judging: "wide",
 };
 
 const RESOURCES = { requests: { cpu: "500m", memory: "512Mi" } };
@@ -60,7 +64,7 @@ export function rehearsalSettings(
       namespace: releases.namespace,
       controlPlane: releases.controlPlane,
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
-      dpManagerCidrs: [`${world.network}.10.0/24`],
+      dpManagerCidrs: [`${world.podNetworks.a}.0/24`],
       databaseIdentifier: databaseA.instanceIdentifier,
       freeze: settings.freeze?.(world) ?? { mode: "scale-dashboard" },
     },
@@ -94,7 +98,7 @@ export function rehearsalSettings(
         reason: "the stand-in gateways tell who answered",
       })),
     },
-    metrics: { source: "none", by: "the rehearsal", reason: "its clouds have no metrics servers" },
+    ...judgingSettings(world, settings.judging),
     controlPlane: {
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
       resources: RESOURCES,

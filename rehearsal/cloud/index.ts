@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { type CloudMessage, type CloudMethod, type CloudMethods } from "./world";
+import { type CloudMessage, type CloudMethod, type CloudMethods, type RealTier } from "./world";
 
-export { type World, type CloudMethods } from "./world";
+export { type World, type CloudMethods, type RealTier } from "./world";
 
 /** What the process of the clouds is started with. */
 export interface CloudOptions {
@@ -14,6 +14,8 @@ export interface CloudOptions {
   /** Divides every wait of the clouds (health checks, probes, back-offs); never a rate. */
   readonly pace: number;
   readonly routes: number;
+  /** Real control planes; stand-ins without it. */
+  readonly kubernetes?: RealTier | undefined;
   readonly report: (line: string) => void;
 }
 
@@ -37,8 +39,8 @@ export class Clouds {
 
   /** Starts the process and everything that exists before a migration. */
   static async start(options: CloudOptions): Promise<Clouds> {
-    const { home, network, pace, routes } = options;
-    const child = fork(resolve(__dirname, "main.ts"), [JSON.stringify({ home, network, pace, routes })], {
+    const { home, network, pace, routes, kubernetes } = options;
+    const child = fork(resolve(__dirname, "main.ts"), [JSON.stringify({ home, network, pace, routes, kubernetes })], {
       execArgv: ["--import", "tsx"],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });

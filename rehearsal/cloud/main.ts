@@ -6,18 +6,16 @@ import { Client } from "pg";
 import { cacheFolder } from "../engine";
 import { writeCharts } from "../kubernetes/charts";
 import { AwsCloud } from "./aws";
+import { startClusters, type Cluster } from "./clusters";
 import { podCommand, prepareGateways } from "./gateways";
 import { writeGatewayFault } from "./gateways/gateway/faults";
-import { KubernetesCluster } from "./kubernetes";
-import { KINDS } from "./kubernetes/api/kinds";
-import { KubeClient } from "./kubernetes/client";
 import { LoadBalancerProcess, type LoadBalancerState } from "./loadBalancer";
 import { MetricsServers } from "./metrics";
 import { scrapeClusters } from "./metrics/discovery";
 import { OutsideServices } from "./outside";
 import { PostgresServers, type PostgresServer } from "./postgres";
 import { seedDatabase } from "./seed";
-import { type CloudMethods, type CloudRequest, type World } from "./world";
+import { type CloudMethods, type CloudRequest, type RealTier, type World } from "./world";
 import { installClusterA, waitForTargets } from "./worldBefore";
 
 /** The process of the local clouds. Its parent talks to it over IPC; it ends when the parent does. */
@@ -27,6 +25,7 @@ interface Arguments {
   readonly network: string;
   readonly pace: number;
   readonly routes: number;
+  readonly kubernetes?: RealTier;
 }
 
 const REGION = "eu-central-1";
@@ -45,16 +44,18 @@ const SCALE_SECONDS = 180;
 /** Prometheus' usual 15 s, shortened with everything else that waits; the pods' own counters are not. */
 const SCRAPE_SECONDS = 2;
 
-async function start({ home, network, pace, routes }: Arguments): Promise<{
+async function start({ home, network, pace, routes, kubernetes }: Arguments): Promise<{
   methods: CloudMethods;
   stop: () => Promise<void>;
 }> {
   mkdirSync(home, { recursive: true, mode: 0o711 });
   const balancers: LoadBalancerProcess[] = [];
   const postgres = new PostgresServers({ home: join(home, "postgres") });
+  const podNetworks = kubernetes?.podNetworks ?? { a: `${network}.10`, b: `${network}.20` };
   const [aws] = await Promise.all([
     AwsCloud.start({
       network,
+      ...(kubernetes === undefined ? {} : { podNetworks: [podNetworks.a, podNetworks.b] }),
       region: REGION,
       home,
       pace,
@@ -86,7 +87,15 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     version: VERSION,
   });
   const charts = await writeCharts(join(home, "charts"));
-  const clusters = { a: await startCluster("a", 6443, "10"), b: await startCluster("b", 6444, "20") };
+  const clusters = await startClusters({
+    network,
+    podNetworks,
+    home,
+    pace,
+    targets: aws,
+    podCommand,
+    programs: kubernetes?.programs,
+  });
   await installClusterA({
     cluster: clusters.a,
     charts,
@@ -134,9 +143,10 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
       rows: seeded.rows,
     },
     clusters: {
-      a: { kubeconfig: clusters.a.kubeconfigPath, server: `http://${network}.0.1:6443` },
-      b: { kubeconfig: clusters.b.kubeconfigPath, server: `http://${network}.0.1:6444` },
+      a: { kubeconfig: clusters.a.kubeconfigPath, server: clusters.a.server },
+      b: { kubeconfig: clusters.b.kubeconfigPath, server: clusters.b.server },
     },
+    podNetworks,
     charts: {
       api7ee3: pinned(charts.api7ee3),
       gateway: pinned(charts.gateway),
@@ -178,32 +188,23 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     setRequestCost: async (cluster, factor) => metrics.useCost(cluster, factor),
     scale: async (cluster, deployment, replicas) => scale(clusters[cluster], deployment, replicas),
     pods: async (cluster) =>
-      Promise.resolve(clusters[cluster].pods().map(({ name, ip, ready }) => ({ name, ip: ip ?? "", ready }))),
+      Promise.resolve(
+        clusters[cluster]
+          .pods()
+          .map(({ name, ip, ready, terminating }) => ({ name, ip: ip ?? "", ready, terminating })),
+      ),
   };
   return {
     methods,
     stop: async () => {
       await discovery.stop();
       await metrics.stop();
-      await Promise.all([clusters.a.stop(), clusters.b.stop()]);
+      await clusters.stop();
       await aws.stop();
       await postgres.stopAll();
       await outside.stop();
     },
   };
-
-  async function startCluster(name: "a" | "b", port: number, pods: string): Promise<KubernetesCluster> {
-    return KubernetesCluster.start({
-      name,
-      address: `${network}.0.1`,
-      port,
-      podNetwork: `${network}.${pods}`,
-      home: join(home, `cluster-${name}`),
-      pace,
-      targets: aws,
-      podCommand,
-    });
-  }
 
   function databaseOf(identifier: string): PostgresServer {
     const server = aws.databaseServer(identifier);
@@ -211,16 +212,12 @@ async function start({ home, network, pace, routes }: Arguments): Promise<{
     return server;
   }
 
-  function podsOf(cluster: "a" | "b", deployment: string): ReturnType<KubernetesCluster["pods"]> {
+  function podsOf(cluster: "a" | "b", deployment: string): ReturnType<Cluster["pods"]> {
     return clusters[cluster].pods().filter(({ name }) => new RegExp(`^${deployment}-[a-z0-9]+-[a-z0-9]+$`).test(name));
   }
 
-  async function scale(cluster: KubernetesCluster, deployment: string, replicas: number): Promise<void> {
-    const client = await KubeClient.open(cluster.kubeconfigPath);
-    const object = await client.find(KINDS.deployment, RELEASES.namespace, deployment);
-    if (object === undefined) throw new Error(`cluster ${cluster.name} has no Deployment ${deployment}`);
-    const spec = { ...(object["spec"] as Record<string, unknown>), replicas };
-    await client.replace(KINDS.deployment, { ...object, spec }, "somebody");
+  async function scale(cluster: Cluster, deployment: string, replicas: number): Promise<void> {
+    await cluster.setReplicas(RELEASES.namespace, deployment, replicas);
     const until = Date.now() + SCALE_SECONDS * 1000;
     while (Date.now() < until) {
       const pods = podsOf(cluster.name, deployment);

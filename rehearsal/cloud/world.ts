@@ -1,7 +1,15 @@
 import { type GatewayFault } from "./gateways/gateway/faults";
+import { type Programs } from "../kubernetes/real/programs";
+import { type PodNetworks } from "./clusters";
 import { type LoadBalancerState } from "./loadBalancer";
 import { type MetricsFault } from "./metrics";
 import { type TrafficSample } from "./traffic";
+
+/** What the clouds need for real control planes instead of stand-ins. */
+export interface RealTier {
+  readonly programs: Programs;
+  readonly podNetworks: PodNetworks;
+}
 
 /** What exists before the migration, and how to reach it: what the migration's settings are made from. */
 export interface World {
@@ -36,6 +44,8 @@ export interface World {
     readonly rows: number;
   };
   readonly clusters: Readonly<Record<"a" | "b", { readonly kubeconfig: string; readonly server: string }>>;
+  /** First three numbers of the pods' addresses. */
+  readonly podNetworks: PodNetworks;
   readonly charts: Readonly<
     Record<"api7ee3" | "gateway", { readonly file: string; readonly version: string; readonly sha256: string }>
   >;
@@ -75,7 +85,15 @@ export interface CloudMethods {
   setMetricsFault(cluster: "a" | "b", fault: MetricsFault | null): Promise<void>;
   /** A request on this cluster takes so many times the usual CPU time. */
   setRequestCost(cluster: "a" | "b", factor: number): Promise<void>;
-  pods(cluster: "a" | "b"): Promise<readonly { readonly name: string; readonly ip: string; readonly ready: boolean }[]>;
+  pods(cluster: "a" | "b"): Promise<readonly PodLook[]>;
+}
+
+export interface PodLook {
+  readonly name: string;
+  readonly ip: string;
+  readonly ready: boolean;
+  /** On its way out: it is no longer among the pods that a Deployment counts. */
+  readonly terminating: boolean;
 }
 
 export type CloudMethod = keyof CloudMethods;

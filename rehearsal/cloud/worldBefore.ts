@@ -1,14 +1,13 @@
 import { request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { installChart, type WrittenChart } from "../kubernetes/charts";
-import { KubeClient } from "./kubernetes/client";
+import { type WrittenChart } from "../kubernetes/charts";
+import { type Cluster } from "./clusters";
 import { KINDS } from "./kubernetes/api/kinds";
-import { type KubernetesCluster } from "./kubernetes";
 
 /** Cluster A as its owners have run it for months: control plane, gateways, an autoscaler, and their target group. */
 
 export interface ClusterAOptions {
-  readonly cluster: KubernetesCluster;
+  readonly cluster: Cluster;
   readonly charts: Readonly<Record<"api7ee3" | "gateway", WrittenChart>>;
   readonly namespace: string;
   readonly controlPlane: string;
@@ -31,10 +30,8 @@ const READY_SECONDS = 180;
 
 export async function installClusterA(o: ClusterAOptions): Promise<void> {
   const { cluster, charts, namespace, dsn, report } = o;
-  const { kubeconfigPath } = cluster;
   const database = { dsn };
-  await installChart({
-    kubeconfigPath,
+  await cluster.install({
     chart: charts.api7ee3.file,
     name: o.controlPlane,
     namespace,
@@ -42,7 +39,8 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
       postgresql: { builtin: false },
       prometheus: { builtin: false },
       jaeger: { builtin: false },
-      dashboard_configuration: { database },
+      // Plain HTTP is off by default (facts/api7.md 1.4); A's owners have it on for the load balancer in front of it.
+      dashboard_configuration: { database, server: { listen: { disable: false } } },
       dp_manager_configuration: { database },
       developer_portal_configuration: { database },
       file_server_configuration: { database },
@@ -50,26 +48,19 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
   });
   report("cluster A: control plane ready");
 
-  const client = await KubeClient.open(kubeconfigPath);
   const certificate = await issueCertificate(o);
-  await client.create(
-    KINDS.secret,
-    namespace,
-    {
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: TLS_SECRET, namespace },
-      type: "kubernetes.io/tls",
-      stringData: {
-        "tls.crt": certificate.certificate,
-        "tls.key": certificate.private_key,
-        "ca.crt": certificate.ca_certificate,
-      },
+  await cluster.create(KINDS.secret, namespace, {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: TLS_SECRET, namespace },
+    type: "kubernetes.io/tls",
+    stringData: {
+      "tls.crt": certificate.certificate,
+      "tls.key": certificate.private_key,
+      "ca.crt": certificate.ca_certificate,
     },
-    "owners",
-  );
-  await installChart({
-    kubeconfigPath,
+  });
+  await cluster.install({
     chart: charts.gateway.file,
     name: o.gateway,
     namespace,
@@ -98,24 +89,19 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
       serviceMonitor: { enabled: true },
     },
   });
-  await client.create(
-    KINDS.horizontalPodAutoscaler,
-    namespace,
-    {
-      apiVersion: "autoscaling/v2",
-      kind: "HorizontalPodAutoscaler",
-      metadata: { name: o.autoscaler, namespace },
-      spec: {
-        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: o.gateway },
-        minReplicas: 1,
-        maxReplicas: 6,
-        metrics: [
-          { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } },
-        ],
-      },
+  await cluster.create(KINDS.horizontalPodAutoscaler, namespace, {
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata: { name: o.autoscaler, namespace },
+    spec: {
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: o.gateway },
+      minReplicas: 1,
+      maxReplicas: 6,
+      metrics: [
+        { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 60 } } },
+      ],
     },
-    "owners",
-  );
+  });
   const bindings = [
     { name: o.gateway, service: { name: `${o.gateway}-gateway`, port: 80 }, targetGroup: o.targetGroupArn },
     {
@@ -125,17 +111,12 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
     },
   ];
   for (const { name, service, targetGroup } of bindings) {
-    await client.create(
-      KINDS.targetGroupBinding,
-      namespace,
-      {
-        apiVersion: "elbv2.k8s.aws/v1beta1",
-        kind: "TargetGroupBinding",
-        metadata: { name, namespace },
-        spec: { serviceRef: service, targetGroupARN: targetGroup, targetType: "ip" },
-      },
-      "owners",
-    );
+    await cluster.create(KINDS.targetGroupBinding, namespace, {
+      apiVersion: "elbv2.k8s.aws/v1beta1",
+      kind: "TargetGroupBinding",
+      metadata: { name, namespace },
+      spec: { serviceRef: service, targetGroupARN: targetGroup, targetType: "ip" },
+    });
   }
   report("cluster A: gateways ready");
 }

@@ -11,6 +11,8 @@ export class Account {
     readonly accountId: string,
     /** The /16 of loopback that stands for the VPC: `127.R`. */
     readonly network: string,
+    /** First three numbers of further networks that belong to the VPC: addresses of pods outside of loopback. */
+    readonly podNetworks: readonly string[] = [],
   ) {}
 
   /** Zones of the Region: `eu-central-1a`, ... */

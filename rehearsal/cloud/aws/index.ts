@@ -31,6 +31,8 @@ const ACCOUNT_ID = "123456789012";
 export interface AwsCloudOptions {
   /** The /16 of loopback that the run owns: `127.R`. The API is at `127.R.0.1:4566`. */
   readonly network: string;
+  /** First three numbers of further networks of the VPC. Default: none. */
+  readonly podNetworks?: readonly string[];
   readonly region: string;
   /** Folder for snapshots. */
   readonly home: string;
@@ -64,7 +66,7 @@ export class AwsCloud {
 
   static async start(o: AwsCloudOptions): Promise<AwsCloud> {
     const log = o.log ?? ((): void => undefined);
-    const account = new Account(o.region, ACCOUNT_ID, o.network);
+    const account = new Account(o.region, ACCOUNT_ID, o.network, o.podNetworks);
     const network = new Network(account);
     const elb = new ElbState(network, o.startLoadBalancer);
     const home = join(o.home, "snapshots");

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { KINDS } from "./api/kinds";
-import { isReady, type Pod } from "./api/objects";
+import { type Pod } from "./api/objects";
 import { Resources } from "./api/resources";
 import { parseLabelSelector } from "./api/selectors";
 import { ApiServer } from "./api/server";
@@ -16,9 +16,11 @@ import { HostsController } from "./controllers/hosts";
 import { TargetGroupBindingController, type TargetRegistry } from "./controllers/targetGroupBindings";
 import { writeKubeconfig } from "./kubeconfig";
 import { Kubelet } from "./pods/kubelet";
+import { podInfo, type PodInfo } from "./podInfo";
 import { type PodCommand } from "./pods/podRun";
 
 export { type Target, type TargetRegistry } from "./controllers/targetGroupBindings";
+export { type PodInfo } from "./podInfo";
 export { type PodCommand } from "./pods/podRun";
 
 export interface ClusterOptions {
@@ -38,22 +40,6 @@ export interface ClusterOptions {
   readonly podCommand: PodCommand;
   /** Gets a line for what an operator would want to know. Holds no secrets. */
   readonly log?: (line: string) => void;
-}
-
-/** One pod, as scenarios see it. */
-export interface PodInfo {
-  readonly name: string;
-  readonly namespace: string;
-  /** Missing until the node has taken the pod. */
-  readonly ip: string | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly image: string;
-  readonly ready: boolean;
-  /** Being deleted. */
-  readonly terminating: boolean;
-  readonly restarts: number;
-  /** Process of the first container, while it runs. */
-  readonly pid: number | undefined;
 }
 
 /**
@@ -88,7 +74,7 @@ export class KubernetesCluster {
     const resources = new Resources(new Store());
     const events = new EventRecorder(resources, report);
     const loop = new ControllerLoop(report);
-    const hosts = new HostsController(resources, join(home, "hosts"));
+    const hosts = new HostsController(resources.store, join(home, "hosts"));
     const kubelet = new Kubelet({
       resources,
       events,
@@ -133,7 +119,7 @@ export class KubernetesCluster {
   pods(selector = ""): readonly PodInfo[] {
     const matches = parseLabelSelector(selector);
     const pods = this.resources.store.list(KINDS.pod) as readonly Pod[];
-    return pods.filter(matches).map((pod) => this.describe(pod));
+    return pods.filter(matches).map((pod) => podInfo(pod, this.kubelet));
   }
 
   /**
@@ -154,21 +140,5 @@ export class KubernetesCluster {
   async stop(): Promise<void> {
     await this.api.stop();
     await this.loop.stop();
-  }
-
-  private describe(pod: Pod): PodInfo {
-    const { name, namespace = "", labels = {}, deletionTimestamp } = pod.metadata;
-    const statuses = pod.status?.containerStatuses ?? [];
-    return {
-      name,
-      namespace,
-      ip: pod.status?.podIP,
-      labels,
-      image: pod.spec.containers[0]?.image ?? "",
-      ready: isReady(pod),
-      terminating: deletionTimestamp !== undefined,
-      restarts: statuses.reduce((sum, { restartCount }) => sum + restartCount, 0),
-      pid: this.kubelet.run(pod)?.containers[0]?.pid,
-    };
   }
 }

@@ -352,6 +352,9 @@ describe("charts: archives", () => {
         `${name}/Chart.yaml`,
         `${name}/values.yaml`,
         `${name}/templates/NOTES.txt`,
+        ...["_helpers.tpl", "configmap.yaml", "deployment.yaml"].map((file) => `${name}/templates/${file}`),
+        ...(name === "gateway" ? ["extras.yaml"] : []).map((file) => `${name}/templates/${file}`),
+        ...["service.yaml", "serviceaccount.yaml"].map((file) => `${name}/templates/${file}`),
       ]);
       const values = parse(
         execFileSync("tar", ["-xzOf", first[name].file, `${name}/values.yaml`], { encoding: "utf8" }),

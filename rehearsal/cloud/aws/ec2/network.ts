@@ -106,6 +106,7 @@ export class Network {
 
   /** Whether an address lies in the VPC. */
   contains(vpcId: string, address: string): boolean {
-    return this.vpcs.has(vpcId) && address.startsWith(`${this.account.network}.`);
+    const { network, podNetworks } = this.account;
+    return this.vpcs.has(vpcId) && [network, ...podNetworks].some((one) => address.startsWith(`${one}.`));
   }
 }

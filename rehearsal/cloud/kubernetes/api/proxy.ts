@@ -4,6 +4,7 @@ import { ApiError, badRequest, unavailable } from "./errors";
 import { KINDS } from "./kinds";
 import { containerPorts, takesRequests, type Pod, type Service } from "./objects";
 import { type Target } from "./request";
+import { type ObjectReader } from "./clusterObjects";
 import { type Resources } from "./resources";
 
 /** Where a proxied request goes. */
@@ -34,9 +35,9 @@ export function podPort(pod: Pod, port: number | string): number | undefined {
 }
 
 /** Pods that a Service sends requests to. */
-export function endpointsOf(resources: Resources, service: Service): readonly Pod[] {
+export function endpointsOf(store: ObjectReader, service: Service): readonly Pod[] {
   const selector = Object.entries(service.spec.selector ?? {});
-  return (resources.store.list(KINDS.pod, service.metadata.namespace) as readonly Pod[]).filter(
+  return (store.list(KINDS.pod, service.metadata.namespace) as readonly Pod[]).filter(
     (pod) =>
       selector.length > 0 &&
       selector.every(([key, value]) => pod.metadata.labels?.[key] === value) &&
@@ -67,7 +68,7 @@ function serviceDestination(resources: Resources, namespace: string | undefined,
   if (found === undefined) {
     throw unavailable(`no service port "${port}" found for service "${name}"`);
   }
-  const pods = endpointsOf(resources, service);
+  const pods = endpointsOf(resources.store, service);
   const pod = pods[Math.floor(Math.random() * pods.length)];
   if (pod === undefined) {
     throw unavailable(`no endpoints available for service "${text}"`);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { type ClusterObjects } from "./clusterObjects";
 import { withDefaults } from "./defaults";
 import { alreadyExists, badRequest, forbidden, invalid, modified, notFound } from "./errors";
 import { isFields } from "./fields";
@@ -33,7 +34,7 @@ const INITIAL_FINALIZERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What the API does with objects: admission, defaults, validation, ownership, versions, deletion. */
-export class Resources {
+export class Resources implements ClusterObjects {
   private readonly addresses = new ServiceAddresses();
 
   constructor(readonly store: Store) {}
@@ -138,6 +139,15 @@ export class Resources {
     };
     const status = kind === KINDS.namespace ? { status: { phase: "Terminating" } } : {};
     return this.store.put(kind, { ...live, metadata, ...status });
+  }
+
+  /** Does nothing when the object has it already, or is gone. */
+  addFinalizer(kind: Kind, object: KubeObject, finalizer: string): void {
+    const live = this.store.get(kind, object.metadata.namespace, object.metadata.name);
+    const finalizers = live?.metadata.finalizers ?? [];
+    if (live?.metadata.uid === object.metadata.uid && !finalizers.includes(finalizer)) {
+      this.store.put(kind, { ...live, metadata: { ...live.metadata, finalizers: [...finalizers, finalizer] } });
+    }
   }
 
   /** Takes a finalizer off; the last one of a deleted object ends it. */

@@ -1,3 +1,4 @@
+import { type ObjectReader } from "./clusterObjects";
 import { type Kind } from "./kinds";
 import { type KubeObject } from "./objects";
 
@@ -9,7 +10,7 @@ function keyOf(namespace: string | undefined, name: string): string {
 }
 
 /** All objects of one cluster, in memory, with one counter of versions as etcd has it. */
-export class Store {
+export class Store implements ObjectReader {
   private readonly byKind = new Map<Kind, Map<string, KubeObject>>();
   private readonly listeners: ChangeListener[] = [];
   private version = 1000;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { type EventSink } from "../api/clusterObjects";
 import { KINDS } from "../api/kinds";
 import { timestamp, type KubeObject } from "../api/objects";
 import { type Resources } from "../api/resources";
@@ -11,7 +12,7 @@ interface EventObject extends KubeObject {
 }
 
 /** Writes Events; equal ones are counted instead of repeated. */
-export class EventRecorder {
+export class EventRecorder implements EventSink {
   /** Names of the events about equal facts, oldest first. */
   private readonly known = new Map<string, string>();
 

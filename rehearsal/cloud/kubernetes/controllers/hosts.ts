@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { KINDS } from "../api/kinds";
 import { type Service } from "../api/objects";
 import { endpointsOf } from "../api/proxy";
-import { type Resources } from "../api/resources";
+import { type ObjectReader } from "../api/clusterObjects";
 import { type Controller } from "./controller";
 
 /** Service names of one namespace's pods and the addresses behind them. */
@@ -17,7 +17,7 @@ export class HostsController implements Controller {
   private readonly written = new Map<string, string>();
 
   constructor(
-    private readonly resources: Resources,
+    private readonly store: ObjectReader,
     private readonly folder: string,
   ) {
     mkdirSync(folder, { recursive: true });
@@ -29,12 +29,12 @@ export class HostsController implements Controller {
   }
 
   sync(): void {
-    const services = this.resources.store.list(KINDS.service) as readonly Service[];
+    const services = this.store.list(KINDS.service) as readonly Service[];
     const addresses = services.map((service) => ({
       service,
-      ips: endpointsOf(this.resources, service).flatMap(({ status }) => status?.podIP ?? []),
+      ips: endpointsOf(this.store, service).flatMap(({ status }) => status?.podIP ?? []),
     }));
-    for (const { metadata } of this.resources.store.list(KINDS.namespace)) {
+    for (const { metadata } of this.store.list(KINDS.namespace)) {
       const entries = addresses.flatMap(({ service, ips }) =>
         namesOf(service, metadata.name).map((name) => [name, ips] as const),
       );

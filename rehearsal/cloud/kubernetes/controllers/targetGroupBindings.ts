@@ -1,9 +1,8 @@
+import { type ClusterObjects, type EventSink } from "../api/clusterObjects";
 import { KINDS } from "../api/kinds";
 import { type Service, type TargetGroupBinding } from "../api/objects";
 import { endpointsOf, podPort } from "../api/proxy";
-import { type Resources } from "../api/resources";
 import { type Controller } from "./controller";
-import { type EventRecorder } from "./events";
 
 /** One target of a target group. */
 export interface Target {
@@ -48,9 +47,9 @@ export class TargetGroupBindingController implements Controller {
   private stopped = false;
 
   constructor(
-    private readonly resources: Resources,
+    private readonly resources: ClusterObjects,
     private readonly targets: TargetRegistry,
-    private readonly events: EventRecorder,
+    private readonly events: EventSink,
     private readonly wake: () => void,
   ) {}
 
@@ -124,7 +123,7 @@ export class TargetGroupBindingController implements Controller {
     if (service === undefined || port === undefined || binding.metadata.deletionTimestamp !== undefined) {
       return [];
     }
-    return endpointsOf(this.resources, service).flatMap((pod) => {
+    return endpointsOf(this.resources.store, service).flatMap((pod) => {
       const number = podPort(pod, port.targetPort ?? port.port);
       return number === undefined || pod.status?.podIP === undefined ? [] : [{ id: pod.status.podIP, port: number }];
     });
@@ -137,6 +136,9 @@ export class TargetGroupBindingController implements Controller {
     const service = this.resources.store.get(KINDS.service, binding.metadata.namespace, serviceRef.name);
     if (service === undefined && binding.metadata.deletionTimestamp === undefined && work.done !== wish) {
       this.events.warn(binding, "BackendNotFound", `backend not found: Service "${serviceRef.name}" not found`);
+    }
+    if (binding.metadata.deletionTimestamp === undefined) {
+      this.resources.addFinalizer(KINDS.targetGroupBinding, binding, BINDING_FINALIZER);
     }
     const seen = await this.targets.describeTargets(targetGroupARN);
     const current = seen.filter(({ state }) => state !== "draining").map(({ id, port }) => ({ id, port }));

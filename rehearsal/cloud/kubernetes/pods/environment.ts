@@ -1,6 +1,6 @@
 import type { V1Container, V1EnvVar } from "@kubernetes/client-node";
+import { type ObjectReader } from "../api/clusterObjects";
 import { type Pod } from "../api/objects";
-import { type Store } from "../api/store";
 import { NotReadyYet } from "./missing";
 import { configMapFiles, downwardField, secretFiles, type Files } from "./references";
 
@@ -27,7 +27,7 @@ function keyOf(
   return value?.toString("utf8");
 }
 
-function valueOf(store: Store, pod: Pod, { name, value, valueFrom }: V1EnvVar): string | undefined {
+function valueOf(store: ObjectReader, pod: Pod, { name, value, valueFrom }: V1EnvVar): string | undefined {
   const { namespace } = pod.metadata;
   if (valueFrom === undefined) {
     return value ?? "";
@@ -56,7 +56,7 @@ function expand(value: string, known: Readonly<Variables>): string {
  * The variables of a container's spec.
  * @throws NotReadyYet when a ConfigMap, Secret or key is missing and not optional
  */
-export function containerEnvironment(store: Store, pod: Pod, container: V1Container): Variables {
+export function containerEnvironment(store: ObjectReader, pod: Pod, container: V1Container): Variables {
   const { namespace } = pod.metadata;
   const variables: Variables = {};
   for (const { prefix = "", configMapRef: map, secretRef: secret } of container.envFrom ?? []) {

@@ -1,16 +1,15 @@
 import { join } from "node:path";
 import { ApiError, badRequest } from "../api/errors";
 import { KINDS } from "../api/kinds";
+import { type ClusterObjects, type EventSink } from "../api/clusterObjects";
 import { type KubeObject, type Pod } from "../api/objects";
-import { type Resources } from "../api/resources";
 import { type Controller } from "../controllers/controller";
-import { type EventRecorder } from "../controllers/events";
 import { PodAddresses } from "./addresses";
 import { PodRun, type PodCommand } from "./podRun";
 
 export interface KubeletOptions {
-  readonly resources: Resources;
-  readonly events: EventRecorder;
+  readonly resources: ClusterObjects;
+  readonly events: EventSink;
   readonly cluster: string;
   /** First three numbers of the pods' addresses. */
   readonly podNetwork: string;
@@ -19,6 +18,10 @@ export interface KubeletOptions {
   readonly pace: number;
   readonly podCommand: PodCommand;
   readonly hostsFile: (namespace: string) => string;
+  /** Only pods that a scheduler has bound to this node. Default: all pods, where there is no scheduler. */
+  readonly nodeName?: string;
+  /** The node's address, as pods see it. Default: 127.0.0.1. */
+  readonly nodeAddress?: string;
 }
 
 /** The cluster's one node: runs every pod that there is, and ends those that are being deleted. */
@@ -35,11 +38,15 @@ export class Kubelet implements Controller {
   }
 
   sync(): void {
-    const pods = this.options.resources.store.list(KINDS.pod) as readonly Pod[];
+    const { resources, nodeName } = this.options;
+    const pods = (resources.store.list(KINDS.pod) as readonly Pod[]).filter(
+      ({ spec }) => nodeName === undefined || spec.nodeName === nodeName,
+    );
+    this.endForgotten(new Set(pods.map(({ metadata }) => metadata.uid)));
     for (const pod of pods) {
       const { uid, deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata;
       if (deletionTimestamp === undefined) {
-        if (!this.runs.has(uid) && !this.stopped) {
+        if (!this.runs.has(uid) && !this.stopped && !hasEnded(pod)) {
           this.start(pod);
         }
       } else if (deletionGracePeriodSeconds < (this.stopping.get(uid) ?? Infinity)) {
@@ -93,8 +100,18 @@ export class Kubelet implements Controller {
     return container.previousLog.read(query);
   }
 
+  /** Kills what runs for pods that are no more: somebody deleted them without grace. */
+  private endForgotten(known: ReadonlySet<string>): void {
+    for (const [uid, run] of this.runs) {
+      if (!known.has(uid) && !this.stopping.has(uid)) {
+        this.stopping.set(uid, 0);
+        this.finish(run.pod, 0);
+      }
+    }
+  }
+
   private start(pod: Pod): void {
-    const { resources, events, cluster, folder, pace, podCommand, hostsFile } = this.options;
+    const { resources, events, cluster, folder, pace, podCommand, hostsFile, nodeAddress } = this.options;
     const { uid, name, namespace = "" } = pod.metadata;
     const run = new PodRun(pod, {
       resources,
@@ -105,6 +122,7 @@ export class Kubelet implements Controller {
       address: this.addresses.take(),
       folder: join(folder, `${namespace}-${name}`),
       hostsFile: hostsFile(namespace),
+      nodeAddress: nodeAddress ?? "127.0.0.1",
     });
     this.runs.set(uid, run);
     run.start();
@@ -126,4 +144,9 @@ export class Kubelet implements Controller {
     });
     this.ending.add(task);
   }
+}
+
+/** A pod that has done its work and is not started again. */
+function hasEnded({ status }: Pod): boolean {
+  return status?.phase === "Succeeded" || status?.phase === "Failed";
 }

@@ -2,10 +2,9 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { V1Container } from "@kubernetes/client-node";
 import { isDeepStrictEqual } from "node:util";
+import { type ClusterObjects, type EventSink } from "../api/clusterObjects";
 import { KINDS } from "../api/kinds";
 import { timestamp, type Condition, type ContainerStatus, type Pod, type PodStatus } from "../api/objects";
-import { type Resources } from "../api/resources";
-import { type EventRecorder } from "../controllers/events";
 import { Container } from "./container";
 import { egressPolicies } from "./egress";
 import { containerEnvironment } from "./environment";
@@ -22,8 +21,8 @@ export interface OwnCommand {
 export type PodCommand = (image: string, component?: string, own?: OwnCommand) => readonly string[] | undefined;
 
 export interface PodRunOptions {
-  readonly resources: Resources;
-  readonly events: EventRecorder;
+  readonly resources: ClusterObjects;
+  readonly events: EventSink;
   readonly cluster: string;
   readonly pace: number;
   readonly podCommand: PodCommand;
@@ -32,6 +31,8 @@ export interface PodRunOptions {
   /** Folder for the pod's mounted files, removed at its end. */
   readonly folder: string;
   readonly hostsFile: string;
+  /** The node's address, as pods see it. */
+  readonly nodeAddress: string;
 }
 
 /** Wait before another look for what a container lacks, in seconds of the cluster's time. */
@@ -124,7 +125,7 @@ export class PodRun {
     try {
       const argv = this.command(spec);
       const root = join(folder, spec.name);
-      await mountFiles(resources.store, this.livePod(), spec, root);
+      await mountFiles(resources, this.livePod(), spec, root);
       const variables = containerEnvironment(resources.store, this.livePod(), spec);
       if (!this.over) {
         container?.start({ argv, env: { ...this.nodeEnvironment(root), ...variables } });
@@ -188,7 +189,7 @@ export class PodRun {
 
   /** The pod with its address, which variables and files may ask for. */
   private livePod(): Pod {
-    return { ...this.pod, status: { phase: "Pending", podIP: this.options.address, hostIP: NODE_ADDRESS } };
+    return { ...this.pod, status: { phase: "Pending", podIP: this.options.address, hostIP: this.options.nodeAddress } };
   }
 
   /** How a pod whose containers are not started again has ended; undefined while one of them runs or waits. */
@@ -204,7 +205,7 @@ export class PodRun {
   }
 
   private report(): void {
-    const { resources, address } = this.options;
+    const { resources, address, nodeAddress } = this.options;
     const live = resources.store.get(KINDS.pod, this.pod.metadata.namespace, this.pod.metadata.name) as Pod | undefined;
     const containerStatuses = this.containers.map(({ status }) => status);
     const ready = containerStatuses.every((status) => status.ready);
@@ -217,7 +218,7 @@ export class PodRun {
         this.outcome(containerStatuses) ?? (everStarted || live?.status?.phase === "Running" ? "Running" : "Pending"),
       podIP: address,
       podIPs: [{ ip: address }],
-      hostIP: NODE_ADDRESS,
+      hostIP: nodeAddress,
       startTime: this.startTime,
       conditions: [
         condition("PodScheduled", true, before),
@@ -232,9 +233,6 @@ export class PodRun {
     }
   }
 }
-
-/** The one node's address, as pods see it. */
-const NODE_ADDRESS = "127.0.0.1";
 
 function condition(type: string, holds: boolean, before: readonly Condition[] | undefined): Condition {
   const status = holds ? "True" : "False";

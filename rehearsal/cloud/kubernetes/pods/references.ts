@@ -1,11 +1,11 @@
 import { KINDS } from "../api/kinds";
 import { type ConfigMap, type Pod, type Secret } from "../api/objects";
-import { type Store } from "../api/store";
+import { type ObjectReader } from "../api/clusterObjects";
 
 /** Keys and contents of a ConfigMap or a Secret. */
 export type Files = ReadonlyMap<string, Buffer>;
 
-export function configMapFiles(store: Store, namespace: string | undefined, name: string): Files | undefined {
+export function configMapFiles(store: ObjectReader, namespace: string | undefined, name: string): Files | undefined {
   const found = store.get(KINDS.configMap, namespace, name) as ConfigMap | undefined;
   return (
     found &&
@@ -16,7 +16,7 @@ export function configMapFiles(store: Store, namespace: string | undefined, name
   );
 }
 
-export function secretFiles(store: Store, namespace: string | undefined, name: string): Files | undefined {
+export function secretFiles(store: ObjectReader, namespace: string | undefined, name: string): Files | undefined {
   const found = store.get(KINDS.secret, namespace, name) as Secret | undefined;
   return found && new Map(Object.entries(found.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
 }

@@ -1,8 +1,8 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import type { V1Container, V1KeyToPath, V1Volume } from "@kubernetes/client-node";
+import type { V1Container, V1KeyToPath, V1Volume, V1VolumeProjection } from "@kubernetes/client-node";
+import { type ClusterObjects, type ObjectReader } from "../api/clusterObjects";
 import { type Pod } from "../api/objects";
-import { type Store } from "../api/store";
 import { NotReadyYet } from "./missing";
 import { configMapFiles, downwardField, secretFiles, type Files } from "./references";
 
@@ -26,7 +26,7 @@ function chosen(volume: string, files: Files, items: readonly V1KeyToPath[] | un
 }
 
 /** Files of a volume, by their path inside it. */
-function filesOf(store: Store, pod: Pod, volume: V1Volume): Files {
+function filesOf(store: ObjectReader, pod: Pod, volume: V1Volume): Files {
   const { namespace } = pod.metadata;
   const { name, configMap, secret, emptyDir, downwardAPI } = volume;
   if (configMap !== undefined || secret !== undefined) {
@@ -52,8 +52,39 @@ function filesOf(store: Store, pod: Pod, volume: V1Volume): Files {
   }
   return emptyDir !== undefined
     ? new Map()
-    : failedMount(name, "this cluster mounts configMap, secret, emptyDir and downwardAPI volumes only");
+    : failedMount(name, "this cluster mounts configMap, secret, emptyDir, downwardAPI and projected volumes only");
 }
+
+/** Files of several sources in one folder, the service account's token among them. */
+async function projectedFiles(
+  { store, serviceAccountToken }: ClusterObjects,
+  pod: Pod,
+  volume: string,
+  sources: readonly V1VolumeProjection[],
+): Promise<Files> {
+  const files = new Map<string, Buffer>();
+  for (const { configMap, secret, downwardAPI, serviceAccountToken: token } of sources) {
+    if (token !== undefined) {
+      if (serviceAccountToken === undefined) {
+        failedMount(volume, "this cluster issues no tokens for service accounts");
+      }
+      const text = await serviceAccountToken(pod, token.audience, token.expirationSeconds ?? TOKEN_SECONDS);
+      files.set(token.path, Buffer.from(text));
+      continue;
+    }
+    const source: V1Volume = {
+      name: volume,
+      ...(configMap === undefined ? {} : { configMap }),
+      ...(secret === undefined ? {} : { secret: { ...secret, secretName: secret.name ?? "" } }),
+      ...(downwardAPI === undefined ? {} : { downwardAPI }),
+    };
+    for (const [path, content] of filesOf(store, pod, source)) files.set(path, content);
+  }
+  return files;
+}
+
+/** Kubernetes' default for a service account's token. */
+const TOKEN_SECONDS = 3600;
 
 /** A path below the root, whatever the given one says. */
 function below(root: string, path: string): string {
@@ -65,14 +96,23 @@ function below(root: string, path: string): string {
  * ConfigMap or Secret do not reach running pods: the charts restart them by a checksum.
  * @throws NotReadyYet when a ConfigMap, Secret or key is missing and not optional
  */
-export async function mountFiles(store: Store, pod: Pod, container: V1Container, root: string): Promise<void> {
+export async function mountFiles(
+  objects: ClusterObjects,
+  pod: Pod,
+  container: V1Container,
+  root: string,
+): Promise<void> {
   const volumes = new Map((pod.spec.volumes ?? []).map((volume) => [volume.name, volume]));
-  const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, subPath }) => {
-    const volume = volumes.get(name);
-    return volume === undefined
-      ? failedMount(name, "no such volume in the pod")
-      : { mountPath, subPath, files: filesOf(store, pod, volume) };
-  });
+  const mounts: { mountPath: string; subPath: string | undefined; files: Files }[] = [];
+  for (const { name, mountPath, subPath } of container.volumeMounts ?? []) {
+    const volume = volumes.get(name) ?? failedMount(name, "no such volume in the pod");
+    const { projected } = volume;
+    const files =
+      projected === undefined
+        ? filesOf(objects.store, pod, volume)
+        : await projectedFiles(objects, pod, name, projected.sources ?? []);
+    mounts.push({ mountPath, subPath, files });
+  }
   await rm(root, { recursive: true, force: true });
   await mkdir(root, { recursive: true, mode: 0o700 });
   for (const { mountPath, subPath, files } of mounts) {
