@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type * as ConfigurationModule from "./commands/configuration";
 import type * as DatabasesModule from "./commands/databases";
+import type * as DoctorModule from "./commands/doctor";
 import type * as GateModule from "./commands/gate";
 import type * as InspectionModule from "./commands/inspection";
 import type * as JudgeModule from "./commands/judge";
@@ -21,6 +22,7 @@ import { textOf } from "./result";
 const load = createRequire(__filename);
 const configuration = (): typeof ConfigurationModule => load("./commands/configuration") as typeof ConfigurationModule;
 const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
+const doctor = (): typeof DoctorModule => load("./commands/doctor") as typeof DoctorModule;
 const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
 const inspection = (): typeof InspectionModule => load("./commands/inspection") as typeof InspectionModule;
 const judge = (): typeof JudgeModule => load("./commands/judge") as typeof JudgeModule;
@@ -64,6 +66,15 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .option("--json", "print exactly the findings, as a JSON array")
     .action((options: SettingsModule.SettingsOptions) => {
       outcome = settings().settingsCommand(options);
+    });
+
+  program
+    .command("doctor")
+    .description("whether this machine has what a migration needs, and reaches what the stack names; changes nothing")
+    .option("--stack <name>", "the stack; without one only the machine is looked at")
+    .option("--json", "print the whole result as JSON")
+    .action((options: DoctorModule.DoctorOptions) => {
+      outcome = doctor().doctorCommand(options);
     });
 
   program
