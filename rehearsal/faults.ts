@@ -26,8 +26,21 @@ export async function liveWeightB(rehearsal: Rehearsal): Promise<number> {
 
 /** Sets the weights by hand, past the program and its record. */
 export async function setWeightsByHand(rehearsal: Rehearsal, weightB: number): Promise<void> {
+  await setForwardByHand(rehearsal, () => ({ weightB, sticky: false }));
+}
+
+/** Switches group stickiness on or off by hand; the weights stay. */
+export async function setStickinessByHand(rehearsal: Rehearsal, sticky: boolean): Promise<void> {
+  await setForwardByHand(rehearsal, (weightB) => ({ weightB, sticky }));
+}
+
+async function setForwardByHand(
+  rehearsal: Rehearsal,
+  change: (weightB: number) => { readonly weightB: number; readonly sticky: boolean },
+): Promise<void> {
   const { rule, groups } = await weightedRule(rehearsal);
   const { targetGroupAArn } = rehearsal.world.loadBalancer;
+  const { weightB, sticky } = change(await liveWeightB(rehearsal));
   await withClient(rehearsal, (client) =>
     client.send(
       new ModifyRuleCommand({
@@ -40,7 +53,7 @@ export async function setWeightsByHand(rehearsal: Rehearsal, weightB: number): P
                 TargetGroupArn,
                 Weight: TargetGroupArn === targetGroupAArn ? 100 - weightB : weightB,
               })),
-              TargetGroupStickinessConfig: { Enabled: false, DurationSeconds: 1 },
+              TargetGroupStickinessConfig: { Enabled: sticky, DurationSeconds: 60 },
             },
           },
         ],
@@ -157,7 +170,8 @@ export async function untilOnlyLivePodsReport(rehearsal: Rehearsal, databaseB: s
       rehearsal.clouds.call("pods", "b"),
     ]);
     const listed = rows.map(({ hostname }) => String(hostname));
-    const gateways = pods.map(({ name }) => name).filter((name) => name.startsWith(`${GATEWAY_B}-`));
+    const staying = pods.filter(({ name, terminating }) => name.startsWith(`${GATEWAY_B}-`) && !terminating);
+    const gateways = staying.map(({ name }) => name);
     const others = listed.filter((name) => !gateways.includes(name));
     const missing = gateways.filter((name) => !listed.includes(name));
     if (gateways.length > 0 && others.length === 0 && missing.length === 0) return;

@@ -15,6 +15,7 @@ import { carriesWeights } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
 import { openTier, useRealProvider } from "./kubernetes/real/tier";
 import { openConnections } from "./connections";
+import { scrapeSecondsOf } from "./judging";
 import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
 import { rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
@@ -138,6 +139,7 @@ export class Rehearsal {
         network: network.prefix,
         pace: options.pace,
         routes: options.routes,
+        scrapeSeconds: scrapeSecondsOf(options.settings.judging),
         kubernetes: tier,
         report,
       });

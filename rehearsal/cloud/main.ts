@@ -25,6 +25,7 @@ interface Arguments {
   readonly network: string;
   readonly pace: number;
   readonly routes: number;
+  readonly scrapeSeconds: number;
   readonly kubernetes?: RealTier;
 }
 
@@ -41,10 +42,8 @@ const RELEASES = {
 } as const;
 const DATABASE = { username: "api7ee", name: "api7ee" } as const;
 const SCALE_SECONDS = 180;
-/** Prometheus' usual 15 s, shortened with everything else that waits; the pods' own counters are not. */
-const SCRAPE_SECONDS = 2;
 
-async function start({ home, network, pace, routes, kubernetes }: Arguments): Promise<{
+async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }: Arguments): Promise<{
   methods: CloudMethods;
   stop: () => Promise<void>;
 }> {
@@ -111,7 +110,7 @@ async function start({ home, network, pace, routes, kubernetes }: Arguments): Pr
 
   const metrics = await MetricsServers.start({
     addresses: { a: `${network}.30.3`, b: `${network}.30.4` },
-    periodMs: SCRAPE_SECONDS * 1000,
+    periodMs: scrapeSeconds * 1000,
   });
   const discovery = scrapeClusters(metrics, clusters);
 
@@ -156,7 +155,7 @@ async function start({ home, network, pace, routes, kubernetes }: Arguments): Pr
     token: seeded.token,
     gatewayGroupId: seeded.gatewayGroupId,
     catalogue: seeded.catalogue,
-    metrics: { ...metrics.urls, periodSeconds: SCRAPE_SECONDS },
+    metrics: { ...metrics.urls, periodSeconds: scrapeSeconds },
   };
   const methods: CloudMethods = {
     world: async () => Promise.resolve(world),

@@ -9,6 +9,8 @@ import { everyRequestAnswered } from "./migration";
 import { type Scenario, type Step } from "./scenario";
 
 const PRIORITY = 50;
+/** Signing in is a POST that must always reach the dashboard, which refuses a wrong password by itself. */
+const SIGNING_IN = 401;
 const BY_RULES: Expected = { freezeBy: "rules" };
 
 /** The freeze that leaves A's dashboard open for reading: rules of its load balancer refuse the methods that write. */
@@ -53,9 +55,6 @@ interface Answers {
   readonly read: number;
   readonly write: number;
 }
-
-/** Signing in is a POST that must always reach the dashboard, which refuses a wrong password by itself. */
-const SIGNING_IN = 401;
 
 function entryAnswers(when: string, expected: Answers): Step {
   return {
