@@ -124,16 +124,17 @@ export class ControlPlane extends pulumi.ComponentResource {
       { name: "setDpManagerAddress", request: { cluster, address: this.dpManagerAddress }, secrets },
       { parent: this, dependsOn: [answers] },
     );
-    // B lists A's instances as lost. At `rollback` they stay as they are: the way back waits for nothing of B.
-    const kept = stage === "rollback" || stage === "abandon";
+    // B lists A's instances as lost. What was switched stays so until `complete`, and at a rollback from there: the way
+    // back waits for nothing of B, and B's own alerts are true by then.
+    const open = shapeOf(stage).configurationB === "open";
     operation(
       `${name}-alerts`,
       {
         name: "switchAlertPolicies",
-        request: { cluster, policies: shapeOf(stage).configurationB === "open" ? "restored" : "muted" },
+        request: { cluster, policies: open ? "restored" : "muted" },
         secrets,
       },
-      { parent: this, dependsOn: [answers], ...(kept ? { ignoreChanges: ["stdin", "environment"] } : {}) },
+      { parent: this, dependsOn: [answers], ...(open ? {} : { ignoreChanges: ["stdin", "environment"] }) },
     );
     const { domain } = settings.controlPlane;
     // Without it B's gateways would lose their control plane: as firm as what B serves with.

@@ -37,6 +37,14 @@ const LIVENESS = {
   failureThreshold: 6,
 } as const;
 
+/**
+ * How many gateways an eviction has to leave: all but a tenth, and all but one of fewer than ten. Kubernetes rounds up, so
+ * that the chart's 90 % of nine gateways are nine, and no node could be drained. A single gateway is not evicted.
+ */
+function minAvailable(replicas: number): string {
+  return `${replicas === 1 ? 90 : Math.min(90, Math.floor((100 * (replicas - 1)) / replicas))}%`;
+}
+
 /** What the values of one gateway group are made from. */
 export interface DataPlaneValuesArgs {
   readonly settings: Settings;
@@ -68,7 +76,7 @@ export function dataPlaneValues({ settings, group, dpManagerAddress, secretName 
       resources: clusterB.resources,
       terminationGracePeriodSeconds: LEAVING.graceSeconds,
       preStopSleepSeconds: LEAVING.preStopSeconds,
-      podDisruptionBudget: { enabled: true, minAvailable: "90%" },
+      podDisruptionBudget: { enabled: true, minAvailable: minAvailable(clusterB.replicas) },
       topologySpreadConstraints: spread(own),
       affinity: apartFrom(own),
       ...(clusterB.trustedAddresses.length === 0 ? {} : { trustedAddresses: [...clusterB.trustedAddresses] }),

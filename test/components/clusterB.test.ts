@@ -148,12 +148,11 @@ describe("control plane B", () => {
       const { policies } = JSON.parse(String(inputs["stdin"])) as Record<string, unknown>;
       return [policies, options.ignoreChanges];
     };
-    for (const stage of ["start", "traffic-5", "traffic-100"])
-      assert.deepEqual(await alerts(stage), ["muted", []], stage);
-    for (const stage of ["complete", "decommission"]) assert.deepEqual(await alerts(stage), ["restored", []], stage);
-    for (const stage of ["rollback", "abandon"]) {
-      assert.deepEqual((await alerts(stage))[1], ["stdin", "environment"], stage);
+    // A changed input is ignored before `complete`: what was switched once is not switched again, at `rollback` neither.
+    for (const stage of ["start", "traffic-5", "traffic-100", "rollback", "abandon"]) {
+      assert.deepEqual(await alerts(stage), ["muted", ["stdin", "environment"]], stage);
     }
+    for (const stage of ["complete", "decommission"]) assert.deepEqual(await alerts(stage), ["restored", []], stage);
   });
 
   it("is kept from A's database by its addresses, where these are given", async () => {
@@ -303,6 +302,29 @@ describe("data planes of B", () => {
         nginx: { http: { keepaliveTimeout: string } };
       };
       assert.equal(nginx.http.keepaliveTimeout, `${idleTimeoutSeconds + 15}s`);
+    }
+  });
+
+  it("may be evicted one by one, a tenth of many at once, and the only one never", async () => {
+    for (const [replicas, out] of [
+      [1, 0],
+      [2, 1],
+      [3, 1],
+      [4, 1],
+      [9, 1],
+      [12, 1],
+      [40, 4],
+      [500, 50],
+    ] as const) {
+      const recording = await clusterOf("prod", {
+        "gatewayGroups[1].clusterA.replicas": 1,
+        "gatewayGroups[1].clusterB.replicas": replicas,
+      });
+      const { apisix } = the(recording, RELEASE, "data-plane-b-partner").inputs["values"] as {
+        apisix: { podDisruptionBudget: { minAvailable: string } };
+      };
+      const percent = Number(apisix.podDisruptionBudget.minAvailable.replace("%", ""));
+      assert.equal(replicas - Math.ceil((percent * replicas) / 100), out, `${replicas}: ${percent} %`);
     }
   });
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { controlPlaneValues } from "../../components/controlPlaneValues";
 import { dataPlaneValues } from "../../components/dataPlaneValues";
+import { VALUE_PATHS } from "../../components/valuePaths";
 import { withExtraValues } from "../../components/values";
 import { OWN_VALUES, refusedValues } from "../../migration/settings/chartValues";
+import { FIRST_GRACEFUL_GATEWAY } from "../../migration/settings/charts";
 import program from "../../index";
+import { CHARTS } from "../../rehearsal/kubernetes/charts/catalogue";
+import { checkValues } from "../../rehearsal/kubernetes/charts/values";
 import { configOf, SECRET_KEYS, settingsOf } from "../migration/stackConfig";
 import { record } from "./recorder";
 
@@ -43,6 +47,54 @@ function nested(path: readonly string[], value: unknown): Record<string, unknown
   const [key = "", ...rest] = path;
   return { [key]: rest.length === 0 ? value : nested(rest, value) };
 }
+
+/** The listed path that a rendered one is, or lies below. */
+function listedFor(chart: keyof typeof OWN_VALUES, path: readonly string[]): string | undefined {
+  const text = path.join(".");
+  return Object.keys(VALUE_PATHS[chart]).find((listed) => text === listed || text.startsWith(`${listed}.`));
+}
+
+describe("value paths of the official charts", () => {
+  const OFFICIAL = { controlPlane: CHARTS.api7ee3, dataPlane: CHARTS.gateway } as const;
+
+  for (const [chart, values] of Object.entries(everyValue()) as [keyof typeof OWN_VALUES, Record<string, unknown>][]) {
+    const rendered = leaves(values, []);
+    const { valuePaths, morePaths } = OFFICIAL[chart];
+    const known = { ...valuePaths, ...morePaths };
+
+    it(`${chart}: what is rendered is listed, and what is listed is rendered`, () => {
+      const used = new Map(rendered.map((path) => [path.join("."), listedFor(chart, path)]));
+      assert.deepEqual(
+        [...used].filter(([, listed]) => listed === undefined).map(([path]) => path),
+        [],
+      );
+      assert.deepEqual([...new Set(used.values())].sort(), Object.keys(VALUE_PATHS[chart]).sort());
+    });
+
+    it(`${chart}: every listed path is one of the chart, and takes what is rendered there`, () => {
+      for (const path of Object.keys(VALUE_PATHS[chart])) assert.ok(path in known, path);
+      assert.deepEqual(checkValues(known, values), []);
+    });
+
+    it(`${chart}: none is kept open for extra values`, () => {
+      for (const path of Object.keys(VALUE_PATHS[chart])) {
+        assert.ok(refusedValues(chart, nested(path.split("."), "other")).length > 0, path);
+      }
+    });
+  }
+
+  it("a misspelled path would be found", () => {
+    const { controlPlane } = everyValue();
+    const { valuePaths, morePaths } = OFFICIAL.controlPlane;
+    const wrong = { ...controlPlane, dashboard: { replicaCounts: 2 } };
+    assert.match(checkValues({ ...valuePaths, ...morePaths }, wrong)[0]?.reason ?? "", /replicaCount\?/);
+  });
+
+  it("charts that lack a path which keeps requests from being cut are refused by the settings", () => {
+    const since = Object.values(VALUE_PATHS.dataPlane).flatMap((path) => path.since ?? []);
+    assert.deepEqual([...new Set(since)], [FIRST_GRACEFUL_GATEWAY.join(".")]);
+  });
+});
 
 describe("extra values of the charts", () => {
   for (const [chart, values] of Object.entries(everyValue()) as [keyof typeof OWN_VALUES, Record<string, unknown>][]) {

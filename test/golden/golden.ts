@@ -184,7 +184,7 @@ function shown(resource: RecordedResource, scope: Scope): Record<string, unknown
 }
 
 /** Secrets hidden, keys sorted, JSON texts unfolded, the scope named instead of repeated. */
-function readable(value: unknown, scope: Scope): unknown {
+export function readable(value: unknown, scope: Scope): unknown {
   if (typeof value === "string") return readableText(value, scope);
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((entry) => readable(entry, scope));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import program from "../../index";
 import { type GoldenName, goldenNames, goldenOf, recordAnew, STACKS, type StackName } from "./golden";
+import { valueFilesOf } from "./values";
 
 interface Golden {
   readonly resources: Readonly<Record<string, { readonly options: object; readonly inputs?: object }>>;
@@ -38,10 +39,14 @@ describe("goldens", () => {
       const files = await readdir(join(__dirname, stack));
       assert.deepEqual(
         files.sort(),
-        goldenNames(stack)
-          .map((name) => `${name}.json`)
-          .sort(),
+        [...goldenNames(stack).map((name) => `${name}.json`), ...Object.keys(await valueFilesOf(stack))].sort(),
       );
+    });
+    it(`${stack}: the values of both charts are what the program gives them, and show no secret`, async () => {
+      for (const [name, text] of Object.entries(await valueFilesOf(stack))) {
+        assert.equal(text, await readFile(join(__dirname, stack, name), "utf8"), name);
+        assert.doesNotMatch(text, /postgres:\/\/|password/i);
+      }
     });
     for (const name of goldenNames(stack)) {
       it(`${stack} ${name} is what the program registers (npm run golden rewrites it)`, async () => {
@@ -142,8 +147,9 @@ describe("what a stage changes", () => {
       assert.deepEqual(await difference(stack, "start", "rollback"), ["~ Command gate"]);
     });
 
-    it(`${stack} traffic-100 -> complete: the dashboard is opened, no weight moves`, async () => {
+    it(`${stack} traffic-100 -> complete: the dashboard is opened and alerts sound again, no weight moves`, async () => {
       assert.deepEqual(await difference(stack, "traffic-100", "complete"), [
+        "~ Command control-plane-b-alerts",
         "~ Command gate",
         "+ NetworkPolicy dashboard-b-dashboard-open",
         "+ NetworkPolicy dashboard-b-developer-portal-open",
@@ -155,6 +161,8 @@ describe("what a stage changes", () => {
         [...(await difference(stack, "complete", "rollback"))].sort(),
         [
           ...weights,
+          // The engine ignores it there, by `ignoreChanges`: nothing of B is asked.
+          "~ Command control-plane-b-alerts",
           "- NetworkPolicy dashboard-b-dashboard-open",
           "- NetworkPolicy dashboard-b-developer-portal-open",
         ].sort(),
