@@ -71,6 +71,22 @@ export type Decision =
   /** The pilot can do nothing here; nothing is in danger. */
   | { readonly kind: "stop"; readonly reasons: readonly string[] };
 
+/** Whether B's share of the requests must not wait: the judge or an alarm says so. */
+export function isBad({ judge, alarms = [] }: GateAnswer): boolean {
+  return judge === "back" || alarms.length > 0;
+}
+
+/** The gate's answer when a step that it let pass cannot be made: held like everything else that is wrong. */
+export function withTrouble(gate: GateAnswer, stage: Stage, trouble: string): GateAnswer {
+  const line = trouble.split("\n").find((one) => one.trim() !== "") ?? "";
+  const check: CheckAnswer = {
+    name: "step",
+    verdict: "fails",
+    findings: [`${stage} cannot be entered: ${line.trim()}`],
+  };
+  return { ...gate, verdict: "fails", checks: [...gate.checks, check] };
+}
+
 /** Checks that wait for a time that will come, not for B to become better: no hold runs out over them. */
 const PATIENT: ReadonlySet<string> = new Set(["window", "soak"]);
 
@@ -89,8 +105,7 @@ export function decide(situation: Situation): Decision {
   }
   // Before anything else, and also at the goal: what is bad for B's share of the requests does not wait.
   if (stage !== undefined && shapeOf(stage).weightB > 0 && stage !== "decommission") {
-    const { judge, alarms = [] } = gate;
-    if (judge === "back" || alarms.length > 0) return { kind: "back", reasons: badFor(gate) };
+    if (isBad(gate)) return { kind: "back", reasons: badFor(gate) };
   }
   const next = stageAfter(stage, trafficSteps);
   if (next === undefined || stage === goal || isBeyond(stage, goal, trafficSteps)) {

@@ -28,6 +28,8 @@ export type PilotEvent = { readonly at: string; readonly run: string; readonly b
       /** The engine's change summary: how many steps of each kind. */
       readonly changes: Readonly<Record<string, number>>;
     }
+  /** A step that was begun and not ended, by a pilot or an engine that is no more, is made again to its end. */
+  | { readonly event: "step-resumed"; readonly stage: Stage }
   | { readonly event: "step-failed"; readonly stage: Stage; readonly reason: string }
   | {
       readonly event: "verdict";
@@ -47,6 +49,8 @@ export type PilotEvent = { readonly at: string; readonly run: string; readonly b
   | { readonly event: "hold"; readonly stage: Stage | null; readonly reasons: readonly string[] }
   | { readonly event: "hold-over"; readonly stage: Stage | null }
   | { readonly event: "page"; readonly stage: Stage; readonly reasons: readonly string[] }
+  /** Written before anything is done: a pilot that is killed on the way finishes it. */
+  | { readonly event: "rollback-begun"; readonly stage: Stage; readonly reasons: readonly string[] }
   | {
       readonly event: "rollback";
       readonly stage: Stage;
@@ -133,12 +137,15 @@ export async function readEvents(folder: string): Promise<readonly PilotEvent[]>
   });
 }
 
-/** Since when this stage is held without interruption; undefined when it is not. Entering a stage ends every hold. */
+/**
+ * Since when this stage is held without interruption; undefined when it is not. A stage that was entered ends every hold;
+ * one that was only begun does not: what cannot be entered is held.
+ */
 export function holdingSince(events: readonly PilotEvent[], stage: Stage | null): Date | undefined {
   let since: Date | undefined;
   for (const event of events) {
     if (event.event === "hold" && event.stage === stage) since ??= new Date(event.at);
-    else if (event.event === "hold-over" || event.event === "stage-begun" || event.event === "rollback")
+    else if (event.event === "hold-over" || event.event === "stage-ended" || event.event === "rollback")
       since = undefined;
   }
   return since;
@@ -152,7 +159,7 @@ export function approvalOf(
   let newest: ReturnType<typeof approvalOf>;
   for (const event of events) {
     // What was agreed to once is used up by entering the stage, and by every way back.
-    if ((event.event === "stage-begun" && event.stage === stage) || event.event === "rollback") newest = undefined;
+    if ((event.event === "stage-ended" && event.stage === stage) || event.event === "rollback") newest = undefined;
     else if (
       (event.event === "approval-asked" || event.event === "approval-given" || event.event === "approval-refused") &&
       event.stage === stage
@@ -161,4 +168,26 @@ export function approvalOf(
     }
   }
   return newest;
+}
+
+/** The stage that was begun last and not ended since: by a pilot that was killed, or because the update failed. */
+export function unfinishedStep(events: readonly PilotEvent[]): Stage | undefined {
+  let open: Stage | undefined;
+  for (const event of events) {
+    if (event.event === "stage-begun") open = event.stage;
+    else if (event.event === "stage-ended" || event.event === "rollback") open = undefined;
+  }
+  return open;
+}
+
+/** The way back that was begun last and not ended since. */
+export function unfinishedRollback(
+  events: readonly PilotEvent[],
+): Extract<PilotEvent, { event: "rollback-begun" }> | undefined {
+  let open: ReturnType<typeof unfinishedRollback>;
+  for (const event of events) {
+    if (event.event === "rollback-begun") open = event;
+    else if (event.event === "rollback" || event.event === "stage-ended") open = undefined;
+  }
+  return open;
 }

@@ -12,6 +12,7 @@ import {
 } from "@pulumi/pulumi/automation";
 import { setInStackFile } from "./stackFile";
 import { type StackState } from "./stackState";
+import { surviving } from "./survivingCommand";
 
 /** What one step of the engine did to one resource. */
 export interface Change {
@@ -86,14 +87,10 @@ export class MigrationStack {
    * @throws when there is no such folder, backend or stack
    */
   static async ofProject(folder: string, name: string, engine?: EngineAccess): Promise<MigrationStack> {
+    const command = await PulumiCommand.get(engine === undefined ? undefined : { root: dirname(dirname(engine.path)) });
     const stack = await LocalWorkspace.selectStack(
       { stackName: name, workDir: folder },
-      engine === undefined
-        ? {}
-        : {
-            pulumiCommand: await PulumiCommand.get({ root: dirname(dirname(engine.path)) }),
-            envVars: engine.environment,
-          },
+      { pulumiCommand: surviving(command), ...(engine === undefined ? {} : { envVars: engine.environment }) },
     );
     return new MigrationStack(stack, engine ?? { path: "pulumi", environment: {} });
   }

@@ -154,6 +154,8 @@ export function messageOf(stack: string, event: PilotEvent): Message | undefined
     case "run-begun":
     case "run-ended":
     case "end-asked":
+    case "step-resumed":
+    case "rollback-begun":
     case "measured":
     case "hold-over":
     case "notification-failed":

@@ -1,24 +1,24 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { shapeOf, type Stage } from "../migration/stages";
-import { alarmsOfB, lookAtAlarms, withAlarms } from "./alarms";
-import { askGate } from "./askGate";
-import { decide, stageAfter, type Approval, type Decision, type GateAnswer } from "./decide";
+import { canRollBack, type Stage } from "../migration/stages";
+import { decide, isBad, stageAfter, withTrouble, type Approval, type Decision, type GateAnswer } from "./decide";
 import { enterStage } from "./enter";
 import {
   approvalOf,
   EventLog,
   holdingSince,
+  unfinishedRollback,
+  unfinishedStep,
   type PilotEvent,
   type PilotEventDraft,
-  type SettingChange,
 } from "./events";
+import { gateNow } from "./gateNow";
 import { isGone, lockHolders } from "./lockHolder";
-import { EngineRefusal, type MigrationStack, type Operation } from "./migrationStack";
+import { EngineRefusal, type MigrationStack } from "./migrationStack";
 import { channelsOf, Notifier } from "./notify";
 import { takePilotLock } from "./pilotLock";
+import { changesOf, pagedSince, summaryOf } from "./notes";
 import { rollBack } from "./rollback";
-import { readFromStackFile } from "./stackFile";
 import { viewOf, type StackView } from "./standing";
 
 /** What the pilot tells while it runs: one look, or one thing done. */
@@ -58,6 +58,8 @@ export interface PilotOutcome {
 
 /** After a failed step: once more right away for what passes by itself, then it is a hold like any other. */
 const STEP_RETRIES = 1;
+/** The whole of what an engine says may be long; the events are read at every look. */
+const MOST_OF_A_REASON = 4000;
 /** What is still to be told at the end of a run may take so long. */
 const FLUSH_MS = 15_000;
 
@@ -69,6 +71,7 @@ export class Pilot {
   private readonly now: () => Date;
   private failures = 0;
   private lastFailure = "";
+  private waitedForRollback = false;
   private lastVerdict: string | undefined;
   private lastFigures = "";
 
@@ -115,7 +118,15 @@ export class Pilot {
         await this.note({ event: "end-asked", stage });
         return { kind: "ended", stage, reasons: ["The pilot was asked to end; the stage stands as it is."] };
       }
-      const gate = await this.gateNow(view);
+      const back = await this.wayBackBegun(view);
+      if (back === "elsewhere") continue;
+      if (back !== undefined) return this.goBack(back.stage, back.reasons);
+      let gate = await gateNow(this.stack, view);
+      if (stage !== null && unfinishedStep(await this.log.read()) === stage && !isBad(gate)) {
+        const trouble = await this.finish(stage);
+        if (trouble === undefined) continue;
+        gate = withTrouble(gate, stage, trouble);
+      }
       const decision = await this.decide(view, gate);
       this.options.onLook?.({ at: this.now(), stage, weightB: view.standing?.weightB ?? 0, decision, gate });
       if (this.options.once === true && (decision.kind === "wait" || decision.kind === "page")) {
@@ -136,7 +147,8 @@ export class Pilot {
     const events = await this.log.read();
     const holding = holdingSince(events, stage) !== undefined;
     const holds = decision.kind === "page" || (decision.kind === "wait" && decision.hold);
-    if (holding && !holds) await this.note({ event: "hold-over", stage });
+    // A step that fails again and again is held, although the gate lets it pass.
+    if (holding && !holds && this.failures === 0) await this.note({ event: "hold-over", stage });
     switch (decision.kind) {
       case "done":
         return { kind: "done", stage, reasons: [decision.reason] };
@@ -146,7 +158,8 @@ export class Pilot {
         return this.goBack(stage, decision.reasons);
       case "advance":
         await this.advance(view, decision.to, gate);
-        return undefined;
+        if (this.failures <= STEP_RETRIES) return undefined;
+        return this.act(view, await this.decide(view, withTrouble(gate, decision.to, this.lastFailure)), gate);
       case "page":
         if (stage !== null && !pagedSince(events, stage)) {
           await this.note({ event: "page", stage, reasons: decision.reasons });
@@ -178,22 +191,6 @@ export class Pilot {
     if (text === this.lastFigures) return;
     this.lastFigures = text;
     await this.note({ event: "measured", ...measured });
-  }
-
-  private async gateNow(view: StackView): Promise<GateAnswer> {
-    const { settings, standing, state } = view;
-    const alarms = standing === undefined ? [] : alarmsOfB(state);
-    const [gate, seen] = await Promise.all([this.askedGate(view), lookAtAlarms(alarms, settings.region)]);
-    return withAlarms(gate, seen);
-  }
-
-  private async askedGate({ settings, standing, record, gateEnvironment }: StackView): Promise<GateAnswer> {
-    // At the goal and at its end there is no move to ask about; what B gets is still watched through the move onward.
-    const next = stageAfter(standing?.stage, settings.trafficSteps);
-    if (next === undefined) return { verdict: "holds", checks: [] };
-    // A new stack has no gate yet, and nothing that could be looked at.
-    if (standing === undefined) return { verdict: "holds", checks: [] };
-    return askGate(settings, next, record, { folder: this.stack.folder, environment: gateEnvironment });
   }
 
   private async decide(view: StackView, gate: GateAnswer): Promise<Decision> {
@@ -252,35 +249,78 @@ export class Pilot {
         : { decidedOn: gate.checks.map(({ name, verdict }) => ({ check: name, verdict })) }),
     });
     try {
-      const { preview, update } = await enterStage(this.stack, to, settings === undefined ? {} : { settings });
-      this.failures = 0;
-      await this.note({
-        event: "stage-ended",
-        stage: to,
-        previewSeconds: preview.seconds,
-        updateSeconds: update.seconds,
-        changes: summaryOf(update),
-      });
+      await this.step(to, settings);
     } catch (error) {
       if (!(error instanceof EngineRefusal)) throw error;
-      await this.note({ event: "step-failed", stage: to, reason: error.message.slice(0, 4000) });
-      await this.afterFailure(view, error);
+      await this.afterFailure(view, to, error.message);
     }
   }
 
   /** A lock that a killed engine left behind is taken away; somebody else's update is waited for. */
-  private async afterFailure(view: StackView, error: EngineRefusal): Promise<void> {
-    const holders = lockHolders(error.message);
-    for (const holder of holders ?? []) {
-      // Only one whose process is gone: a living update on this stack is somebody's, and is left to end.
-      if (isGone(holder)) await this.stack.cancel();
+  private async afterFailure(view: StackView, stage: Stage, message: string): Promise<void> {
+    const holders = lockHolders(message);
+    // The same refusal at every look is one thing that happened.
+    if (message !== this.lastFailure) {
+      await this.note({ event: "step-failed", stage, reason: message.slice(0, MOST_OF_A_REASON) });
+    }
+    this.lastFailure = message;
+    if (holders !== undefined && holders.every(isGone)) {
+      await this.stack.cancel();
+      return;
     }
     this.failures += 1;
-    this.lastFailure = error.message;
-    if (this.failures > STEP_RETRIES) await this.pause(view);
+    if (holders !== undefined) await this.pause(view);
+  }
+
+  /** A way back that was begun and not ended, by this pilot's forerunner or by somebody else's hand. */
+  private async wayBackBegun(
+    view: StackView,
+  ): Promise<{ readonly stage: Stage; readonly reasons: readonly string[] } | "elsewhere" | undefined> {
+    const { settings, standing } = view;
+    const begun = unfinishedRollback(await this.log.read());
+    if (begun !== undefined) return begun;
+    if (settings.stage !== "rollback" || standing === undefined || !canRollBack(standing.stage)) {
+      this.waitedForRollback = false;
+      return undefined;
+    }
+    if (!this.waitedForRollback) {
+      // Whoever set it is probably at it: two ways back at once would end each other's update.
+      this.waitedForRollback = true;
+      await this.pause(view);
+      return "elsewhere";
+    }
+    return { stage: standing.stage, reasons: ["The settings ask for rollback, and the record does not have it."] };
+  }
+
+  /** Makes a step that was begun to its end. @returns why that did not work */
+  private async finish(stage: Stage): Promise<string | undefined> {
+    await this.note({ event: "step-resumed", stage });
+    try {
+      await this.step(stage, undefined);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof EngineRefusal)) throw error;
+      const holders = lockHolders(error.message);
+      if (holders?.every(isGone) === true) await this.stack.cancel();
+      return error.message;
+    }
+  }
+
+  private async step(stage: Stage, settings: Readonly<Record<string, unknown>> | undefined): Promise<void> {
+    const { preview, update } = await enterStage(this.stack, stage, settings === undefined ? {} : { settings });
+    this.failures = 0;
+    this.lastFailure = "";
+    await this.note({
+      event: "stage-ended",
+      stage,
+      previewSeconds: preview.seconds,
+      updateSeconds: update.seconds,
+      changes: summaryOf(update),
+    });
   }
 
   private async goBack(stage: Stage | null, reasons: readonly string[]): Promise<PilotOutcome> {
+    await this.note({ event: "rollback-begun", stage: stage ?? "prepare", reasons });
     const outcome = await rollBack(this.stack, { report: () => undefined });
     await this.note({
       event: "rollback",
@@ -311,38 +351,4 @@ export class Pilot {
     this.options.onEvent?.(event);
     this.notifier.tell(event);
   }
-}
-
-/** A person is called once for a hold, not at every look. */
-function pagedSince(events: readonly PilotEvent[], stage: Stage): boolean {
-  let paged = false;
-  for (const event of events) {
-    if (event.event === "page" && event.stage === stage) paged = true;
-    if (event.event === "hold-over" || event.event === "stage-begun") paged = false;
-  }
-  return paged;
-}
-
-/** What a step changes in the stack's file. */
-async function changesOf(
-  { folder, name }: MigrationStack,
-  wanted: Readonly<Record<string, unknown>>,
-): Promise<readonly SettingChange[]> {
-  const before = await Promise.all(Object.keys(wanted).map(async (key) => readFromStackFile(folder, name, key)));
-  return Object.entries(wanted).map(([key, after], index) => ({
-    key,
-    before: before[index] ?? null,
-    after: after ?? null,
-  }));
-}
-
-function summaryOf({ changes }: Operation): Readonly<Record<string, number>> {
-  const summary: Record<string, number> = {};
-  for (const { op } of changes) summary[op] = (summary[op] ?? 0) + 1;
-  return summary;
-}
-
-/** Whether the stage gives B any of the requests: what a rollback would change. */
-export function sharesTraffic(stage: Stage | null): boolean {
-  return stage !== null && shapeOf(stage).weightB > 0;
 }

@@ -73,6 +73,8 @@ function ofEvent(event: PilotEvent): readonly Deviation[] {
   switch (event.event) {
     case "step-failed":
       return [{ at, what: `${event.stage} could not be entered`, why: short(event.reason) }];
+    case "step-resumed":
+      return [{ at, what: `${event.stage} was made again to its end`, why: "the step was begun and not ended" }];
     case "hold":
       return [{ at, what: `held at ${event.stage ?? "the beginning"}`, why: reasonsText(event.reasons) }];
     case "page":

@@ -230,6 +230,10 @@ function eventText(event: PilotEvent): { readonly what: string; readonly detail:
       const took = `preview ${durationText(event.previewSeconds)}, update ${durationText(event.updateSeconds)}`;
       return { what: `${event.stage} entered`, detail: `${took}; ${changes.join(", ") || "nothing changed"}` };
     }
+    case "step-resumed":
+      return { what: `${event.stage} is made again to its end`, detail: "it was begun and not ended" };
+    case "rollback-begun":
+      return { what: `back to A from ${event.stage} is decided`, detail: short(event.reasons.join("; ")) };
     case "step-failed":
       return { what: `${event.stage} could not be entered`, detail: short(event.reason) };
     case "verdict":

@@ -2,12 +2,29 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { approvalOf, EventLog, holdingSince, readEvents } from "../../pilot/events";
+import {
+  approvalOf,
+  EventLog,
+  holdingSince,
+  readEvents,
+  unfinishedRollback,
+  unfinishedStep,
+  type PilotEventDraft,
+} from "../../pilot/events";
+import { type Stage } from "../../migration/stages";
 import { lockHolders } from "../../pilot/lockHolder";
 import { PilotLocked, takePilotLock } from "../../pilot/pilotLock";
 import { readFromStackFile, setInStackFile } from "../../pilot/stackFile";
 
 let folder: string;
+
+const ENDED = (stage: Stage): PilotEventDraft => ({
+  event: "stage-ended",
+  stage,
+  previewSeconds: 1,
+  updateSeconds: 2,
+  changes: {},
+});
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "pilot-"));
@@ -81,7 +98,10 @@ describe("the pilot's events", () => {
     await log.append({ event: "hold-over", stage: "start" });
     assert.equal(holdingSince(await log.read(), "start"), undefined);
     await log.append({ event: "hold", stage: "start", reasons: [] });
+    // One that cannot be entered is held on; one that was entered is not.
     await log.append({ event: "stage-begun", stage: "traffic-5", from: "start" });
+    assert.notEqual(holdingSince(await log.read(), "start"), undefined);
+    await log.append(ENDED("traffic-5"));
     assert.equal(holdingSince(await log.read(), "start"), undefined);
   });
 
@@ -96,7 +116,39 @@ describe("the pilot's events", () => {
     assert.equal(approvalOf(await log.read(), "traffic-50"), undefined);
     await log.append({ event: "approval-given", stage: "traffic-50", name: "bob" });
     await log.append({ event: "stage-begun", stage: "traffic-50", from: "traffic-25" });
+    assert.equal(approvalOf(await log.read(), "traffic-50")?.event, "approval-given");
+    await log.append(ENDED("traffic-50"));
     assert.equal(approvalOf(await log.read(), "traffic-50"), undefined);
+  });
+
+  it("tell what was begun and not ended, step or way back", async () => {
+    const log = new EventLog(folder, "alice", () => new Date());
+    const open = async (): Promise<readonly unknown[]> => {
+      const events = await log.read();
+      return [unfinishedStep(events), unfinishedRollback(events)?.stage];
+    };
+    assert.deepEqual(await open(), [undefined, undefined]);
+    await log.append({ event: "stage-begun", stage: "traffic-25", from: "traffic-5" });
+    await log.append({ event: "step-failed", stage: "traffic-25", reason: "killed" });
+    assert.deepEqual(await open(), ["traffic-25", undefined]);
+    await log.append(ENDED("traffic-25"));
+    assert.deepEqual(await open(), [undefined, undefined]);
+    await log.append({ event: "stage-begun", stage: "traffic-50", from: "traffic-25" });
+    await log.append({ event: "rollback-begun", stage: "traffic-25", reasons: ["judge: errors"] });
+    assert.deepEqual(await open(), ["traffic-50", "traffic-25"]);
+    await log.append({ event: "rollback", stage: "traffic-25", reasons: [], result: "back" });
+    assert.deepEqual(await open(), [undefined, undefined]);
+  });
+
+  it("keep a torn line apart from what comes after it", async () => {
+    const log = new EventLog(folder, "alice", () => new Date());
+    await log.append({ event: "hold-over", stage: "start" });
+    await writeFile(join(folder, "pilot.jsonl"), '{"at":"2026-03-02T22:3', { flag: "a" });
+    await log.append({ event: "hold", stage: "start", reasons: [] });
+    assert.deepEqual(
+      (await log.read()).map(({ event }) => event),
+      ["hold-over", "hold"],
+    );
   });
 });
 
