@@ -6,7 +6,7 @@ import { parse } from "yaml";
 
 export const REPOSITORY = resolve(__dirname, "../..");
 export const WORKFLOW_FOLDER = join(REPOSITORY, ".github", "workflows");
-export const WORKFLOWS = ["preview", "promote", "rollback"] as const;
+export const WORKFLOWS = ["preview", "promote", "release", "rollback"] as const;
 export type WorkflowName = (typeof WORKFLOWS)[number];
 
 export type Values = Readonly<Record<string, string | number | boolean>>;
