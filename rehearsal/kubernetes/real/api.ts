@@ -4,7 +4,7 @@ import { Agent, request as httpsRequest } from "node:https";
 import { createInterface } from "node:readline";
 import { parse } from "yaml";
 import { z } from "zod";
-import { KINDS, pathOf, type Kind } from "../../cloud/kubernetes/api/kinds";
+import { apiVersionOf, KINDS, pathOf, type Kind } from "../../cloud/kubernetes/api/kinds";
 import { type KubeObject, type ObjectInput } from "../../cloud/kubernetes/api/objects";
 import { KubeError } from "../../cloud/kubernetes/client";
 
@@ -119,7 +119,8 @@ export class RealApi {
   /** @param manager name in `managedFields` */
   async create(kind: Kind, namespace: string | undefined, object: ObjectInput, manager: string): Promise<KubeObject> {
     const path = `${pathOf(kind, namespace)}?fieldManager=${encodeURIComponent(manager)}`;
-    return accepted(await this.send("POST", path, object)) as KubeObject;
+    const whole = { apiVersion: apiVersionOf(kind), kind: kind.kind, ...object };
+    return accepted(await this.send("POST", path, whole)) as KubeObject;
   }
 
   /** A JSON merge patch of an object or of one of its subresources. */
@@ -159,11 +160,16 @@ export class RealApi {
     return accepted(await this.send("GET", path));
   }
 
-  /** Output of a pod's only container, as the API server gets it from the node. @throws KubeError */
-  async log(namespace: string, pod: string, query = ""): Promise<string> {
-    const answer = await this.send("GET", `${pathOf(KINDS.pod, namespace, pod)}/log${query}`);
+  /** Any answer that is no JSON, such as one through the API server's proxy. @throws KubeError */
+  async text(path: string): Promise<string> {
+    const answer = await this.send("GET", path);
     if (answer.status !== 200) accepted(answer);
     return answer.text;
+  }
+
+  /** Output of a pod's only container, as the API server gets it from the node. @throws KubeError */
+  async log(namespace: string, pod: string, query = ""): Promise<string> {
+    return this.text(`${pathOf(KINDS.pod, namespace, pod)}/log${query}`);
   }
 
   /** Tells every change after a version until the server ends the watch or `signal` does. @throws KubeError when refused */

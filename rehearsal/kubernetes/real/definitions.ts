@@ -123,7 +123,8 @@ async function isServed(api: RealApi, path: string): Promise<boolean> {
     await api.get(path);
     return true;
   } catch (error) {
-    if (error instanceof KubeError && error.code === 404) return false;
+    // Also while the new kind's storage is being opened: the server says 429 or 503 then.
+    if (error instanceof KubeError && [404, 429, 503].includes(error.code)) return false;
     throw error;
   }
 }

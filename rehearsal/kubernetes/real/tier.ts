@@ -2,6 +2,7 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Report } from "../../engine";
 import { claimPodNetworks, type PodNetworks } from "./podNetworks";
+import { type ProgramName } from "./parts";
 import { ensurePrograms, type Programs } from "./programs";
 
 /** Everything that a run of the real tier needs before its clouds start. */
@@ -13,10 +14,11 @@ export interface Tier {
 /**
  * Gets programs and addresses of the real tier ready.
  * @param network the /16 of loopback that the run owns
+ * @param only the programs that are needed; default: all
  * @throws Error naming what is missing and what mends it
  */
-export async function openTier(network: string, report: Report): Promise<Tier> {
-  const programs = await ensurePrograms({ report });
+export async function openTier(network: string, report: Report, only?: readonly ProgramName[]): Promise<Tier> {
+  const programs = await ensurePrograms({ report, ...(only === undefined ? {} : { only }) });
   return { programs, podNetworks: await claimPodNetworks(network) };
 }
 
