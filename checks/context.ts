@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { type DeclaredDifference } from "../migration/canonical/accepted";
 import { SECRET_VARIABLES, type ClusterAccess, type MigrationScope } from "../migration/gateRequest";
 import { type Inspection } from "../migration/inspection";
+import { type MetricsRequest } from "../migration/metrics/metricsRequest";
 import { type MigrationRecord } from "../migration/record";
 import { type MoveKind, type Stage } from "../migration/stages";
 import { type Calendar } from "../migration/windows";
@@ -49,6 +50,10 @@ export interface GateContext extends CheckContext {
   readonly now: Date;
   /** What the operators decided about what the checks find; left out: nothing. */
   readonly inspection?: Inspection | undefined;
+  /** Where the counts of A and B come from, and how they are judged; left out: nowhere. */
+  readonly metrics?: MetricsRequest | undefined;
+  /** B's traffic steps in percent, in order. */
+  readonly trafficSteps?: readonly number[] | undefined;
   /** When a rise to the last recorded stage was verified last, from the file of events; undefined when it was not. */
   readonly verifiedAt: Date | undefined;
   /** Differences of both sides' configuration that are meant; left out: none. */
@@ -117,6 +122,12 @@ export class Systems {
   /** Headers with which compared requests log in; undefined when none were given. */
   testCredentials(): string | undefined {
     const value = this.environment[SECRET_VARIABLES.testCredentials];
+    return value === undefined || value === "" ? undefined : value;
+  }
+
+  /** Headers with which the metrics are asked for, by cluster, as JSON; undefined when none were given. */
+  metricsCredentials(): string | undefined {
+    const value = this.environment[SECRET_VARIABLES.metricsCredentials];
     return value === undefined || value === "" ? undefined : value;
   }
 

@@ -33,6 +33,8 @@ export function contextOf(
     standbyHours: request.standbyHours,
     calendar: request.calendar,
     inspection: request.inspection,
+    metrics: request.metrics,
+    trafficSteps: request.trafficSteps,
     differences: request.differences,
     readEvidence: (digest) => new RecordFolder(resolve(input.projectFolder, request.recordFolder)).read(digest),
     ...more,

@@ -13,6 +13,8 @@ export interface CommandSecrets {
   readonly controlPlaneToken: pulumi.Input<string>;
   /** Headers with which compared requests log in, as a JSON object. Not always given. */
   readonly testCredentials?: pulumi.Input<string>;
+  /** Headers with which the metrics are asked for, by cluster, as a JSON object. Not always given. */
+  readonly metricsCredentials?: pulumi.Input<string>;
 }
 
 /** What a command needs to log in on database B. */
@@ -38,6 +40,7 @@ export function secretEnvironment(secrets: Partial<CommandSecrets>): Record<stri
     databaseBDsn: SECRET_VARIABLES.databaseBDsn,
     controlPlaneToken: SECRET_VARIABLES.controlPlaneToken,
     testCredentials: SECRET_VARIABLES.testCredentials,
+    metricsCredentials: SECRET_VARIABLES.metricsCredentials,
   };
   const given = Object.entries(secrets) as [keyof CommandSecrets, pulumi.Input<string>][];
   return Object.fromEntries(given.map(([secret, value]) => [variables[secret], pulumi.secret(value)]));
