@@ -53,7 +53,7 @@ async function setForwardByHand(
                 TargetGroupArn,
                 Weight: TargetGroupArn === targetGroupAArn ? 100 - weightB : weightB,
               })),
-              TargetGroupStickinessConfig: { Enabled: sticky, DurationSeconds: 60 },
+              TargetGroupStickinessConfig: { Enabled: sticky, DurationSeconds: sticky ? 60 : 1 },
             },
           },
         ],

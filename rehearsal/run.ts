@@ -4,6 +4,7 @@ import { Listr } from "listr2";
 import { type LoadSnapshot } from "./cloud/traffic";
 import { Rehearsal, type RehearsalOptions } from "./rehearsal";
 import { writeReport } from "./report";
+import { judgingText } from "./judging";
 import { type Scenario } from "./scenarios/scenario";
 import { removeResults, type Summary, writeSummary } from "./summary";
 
@@ -36,13 +37,16 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
         task: async (_, task) => {
           context.rehearsal = await Rehearsal.open({
             ...options,
+            ratePerSecond: Math.max(options.ratePerSecond, scenario.minimumRatePerSecond ?? 0),
+            load: scenario.load,
             settings: { ...options.settings, ...scenario.settings },
             lookSeconds: options.lookSeconds ?? scenario.lookSeconds,
             maxSeconds: scenario.maxSeconds,
             report: (line) => (task.output = line),
           });
           const { databaseA } = context.rehearsal.world;
-          task.output = `database A: ${databaseA.tables} tables, ${databaseA.rows} rows; ${options.ratePerSecond} requests/s begin`;
+          task.output = judgingText(context.rehearsal.options.settings.judging);
+          task.output = `database A: ${databaseA.tables} tables, ${databaseA.rows} rows; ${context.rehearsal.options.ratePerSecond} requests/s begin`;
         },
         rendererOptions: { persistentOutput: true },
       },
@@ -153,5 +157,8 @@ function summarize(
     totals: { requests: load?.sent ?? 0, failed: load?.failed ?? 0 },
     rollback: rehearsal?.rollback ?? null,
     database: rehearsal?.database ?? null,
+    judged: rehearsal?.judged ?? [],
+    faults: rehearsal?.faults ?? [],
+    connections: rehearsal?.connections ?? [],
   };
 }

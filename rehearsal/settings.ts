@@ -63,7 +63,7 @@ export function rehearsalSettings(
       identifier: `arn:aws:eks:${world.region}:${world.accountId}:cluster/a`,
       namespace: releases.namespace,
       controlPlane: releases.controlPlane,
-      replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
+      replicas: { dashboard: releases.dashboardReplicas, dpManager: 1, developerPortal: 1 },
       dpManagerCidrs: [`${world.podNetworks.a}.0/24`],
       databaseIdentifier: databaseA.instanceIdentifier,
       freeze: settings.freeze?.(world) ?? { mode: "scale-dashboard" },
@@ -99,9 +99,12 @@ export function rehearsalSettings(
       })),
     },
     ...judgingSettings(world, settings.judging),
+    pilot: { lookSeconds: 5 },
     controlPlane: {
       replicas: { dashboard: 1, dpManager: 1, developerPortal: 1 },
       resources: RESOURCES,
+      // The local server takes 120 connections.
+      maxDatabaseConnections: 15,
       timeoutSeconds: 120,
     },
     gatewayGroups: [

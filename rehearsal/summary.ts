@@ -39,6 +39,48 @@ export interface DatabaseSummary {
   readonly seconds: number;
 }
 
+/** How the gate judged one step's traffic before the next one was entered. */
+export interface JudgedSummary {
+  /** The stage whose traffic was judged, and the one that was asked for. */
+  readonly stage: string;
+  readonly to: string;
+  readonly verdict: "go";
+  /** From the first look at the gate, which is after the look at the stage, to the one that let the next stage in. */
+  readonly seconds: number;
+  readonly looks: number;
+  /** The judge's part; null where it has no part, as before `decommission`. */
+  readonly judge: "go" | "hold" | "back" | null;
+}
+
+/** What became of one fault that was made on purpose. */
+export interface FaultSummary {
+  readonly fault: string;
+  /** When it was made, ISO 8601. */
+  readonly at: string;
+  readonly expected: "hold" | "back";
+  readonly verdict: "hold" | "back";
+  /** The check of the gate that said so, and its finding. */
+  readonly check: string;
+  readonly reason: string;
+  /** From the fault to the verdict. */
+  readonly seconds: number;
+  /** Requests sent, and requests that failed because of it, until the fault was mended or A had everything again. */
+  readonly requests: number;
+  readonly failedRequests: number;
+  /** From the verdict to 100/0, where the verdict was to go back; null else. */
+  readonly backSeconds: number | null;
+}
+
+/** Connections that stay open: streamed answers and WebSockets. */
+export interface ConnectionsSummary {
+  readonly stage: string;
+  readonly at: string;
+  /** Open ones, as the load counts those that each cluster answered. */
+  readonly longLived: { readonly a: number; readonly b: number };
+  /** Everything in flight at the gateways by their own metrics, short requests included; null where nothing was known. */
+  readonly inFlight: { readonly a: number | null; readonly b: number | null };
+}
+
 export interface Summary {
   readonly scenario: string;
   readonly ok: boolean;
@@ -46,6 +88,10 @@ export interface Summary {
   readonly totals: { readonly requests: number; readonly failed: number };
   readonly rollback: RollbackSummary | null;
   readonly database: DatabaseSummary | null;
+  /** Empty where the scenario's traffic is not judged. */
+  readonly judged: readonly JudgedSummary[];
+  readonly faults: readonly FaultSummary[];
+  readonly connections: readonly ConnectionsSummary[];
 }
 
 /** Takes away what an earlier run left: a run that ends early must not show another one's results. */

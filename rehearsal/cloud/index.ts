@@ -14,6 +14,8 @@ export interface CloudOptions {
   /** Divides every wait of the clouds (health checks, probes, back-offs); never a rate. */
   readonly pace: number;
   readonly routes: number;
+  /** Distance of two scrapes of the gateways' metrics, seconds. */
+  readonly scrapeSeconds: number;
   /** Real control planes; stand-ins without it. */
   readonly kubernetes?: RealTier | undefined;
   readonly report: (line: string) => void;
@@ -39,11 +41,15 @@ export class Clouds {
 
   /** Starts the process and everything that exists before a migration. */
   static async start(options: CloudOptions): Promise<Clouds> {
-    const { home, network, pace, routes, kubernetes } = options;
-    const child = fork(resolve(__dirname, "main.ts"), [JSON.stringify({ home, network, pace, routes, kubernetes })], {
-      execArgv: ["--import", "tsx"],
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
+    const { home, network, pace, routes, scrapeSeconds, kubernetes } = options;
+    const child = fork(
+      resolve(__dirname, "main.ts"),
+      [JSON.stringify({ home, network, pace, routes, scrapeSeconds, kubernetes })],
+      {
+        execArgv: ["--import", "tsx"],
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+      },
+    );
     const clouds = new Clouds(child);
     try {
       await clouds.ready(options.report);

@@ -1,18 +1,49 @@
 import { lastEntry, parseRecord, rollbackId, type MigrationRecord } from "../../migration/record";
-import { type Stage } from "../../migration/stages";
+import { type Stage, shapeOf } from "../../migration/stages";
+import { answerText, verdictOfGate, watchGate } from "../gateLook";
+import { round } from "../measure";
 import { type Rehearsal, RehearsalFailure } from "../rehearsal";
 import { rollbackText, secondsText, type StageSummary } from "../summary";
 import { type Step } from "./scenario";
 
-/** A step that enters one stage and tells what was measured. */
+/** A step that enters one stage, once the gate says *go*, and tells what was measured. */
 export function enter(stage: Stage, title = stage as string): Step {
   return {
     title,
     async run(rehearsal, say) {
+      await gateHolds(rehearsal, stage, say);
       await rehearsal.enter(stage);
       say(describe(rehearsal.stages.at(-1)));
     },
   };
+}
+
+/** No step of a rehearsal takes longer; with production's limits it is hours. */
+const GO_SECONDS = 240;
+const GO_SECONDS_PRODUCTION = 4 * 3600;
+
+/**
+ * Waits until the gate lets the next stage in, which it does once its judge says *go* to the traffic of this one. Nothing
+ * is waited for before B has traffic, or where nobody judges.
+ */
+export async function gateHolds(rehearsal: Rehearsal, to: Stage, say: (line: string) => void): Promise<void> {
+  const stage = rehearsal.stages.at(-1)?.stage as Stage | undefined;
+  const { judging } = rehearsal.options.settings;
+  if (stage === undefined || judging === "none" || shapeOf(stage).weightB === 0) return;
+  const begun = Date.now();
+  let back: string | undefined;
+  const { answer, at, looks } = await watchGate(rehearsal.stack, to, {
+    until: (seen) => {
+      if (seen.judge === "back") back = answerText(seen);
+      return back !== undefined || verdictOfGate(seen) === "go";
+    },
+    maxSeconds: judging === "production" ? GO_SECONDS_PRODUCTION : GO_SECONDS,
+    what: "go",
+    say: (line) => say(`waits for ${to}: ${line}`),
+  });
+  if (back !== undefined) throw new RehearsalFailure(`B is as good as A, and the judge says ${back}`);
+  const seconds = round((at.getTime() - begun) / 1000, 2);
+  rehearsal.judged.push({ stage, to, verdict: "go", seconds, looks, judge: answer.judge ?? null });
 }
 
 /** A step that leaves `rollback` for a stage, with the acknowledgement of this very rollback. */

@@ -24,6 +24,7 @@ export const deadClusterB: Scenario = {
   description: "rollback with B's API server, control plane, database and every chart gone, from each stage",
   lookSeconds: 1,
   maxSeconds: 2700,
+  settings: { judging: "none" },
   steps: [
     enter("prepare"),
     enter("freeze"),

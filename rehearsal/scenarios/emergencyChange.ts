@@ -17,6 +17,7 @@ export const emergencyChange: Scenario = {
   description: "a late change on A refused and named; a permitted one made on both sides by hand; then the next step",
   lookSeconds: 2,
   maxSeconds: 1800,
+  settings: { judging: "none" },
   steps: [
     enter("prepare"),
     enter("freeze"),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inFlightAt } from "../measure";
-import { assertThat, describe, enter, goBack, leaveRollback } from "./common";
+import { clusterARuns } from "./clusterA";
+import { assertThat, describe, enter, gateHolds, goBack, leaveRollback } from "./common";
 import { type Scenario, type Step } from "./scenario";
 
 /** Requests that the load must have sent before it may stop, at 400 requests/s. */
@@ -21,6 +22,7 @@ export function migrationSteps(restore: Step): readonly Step[] {
   return [
     enter("prepare"),
     enter("freeze"),
+    clusterARuns("freeze"),
     restore,
     enter("start"),
     enter("traffic-5"),
@@ -33,6 +35,7 @@ export function migrationSteps(restore: Step): readonly Step[] {
     enter("traffic-100"),
     enter("complete"),
     decommission(),
+    clusterARuns("decommission"),
     enoughRequests(),
     everyRequestAnswered(),
   ];
@@ -58,6 +61,7 @@ function decommission(): Step {
   return {
     title: "decommission",
     async run(rehearsal, say) {
+      await gateHolds(rehearsal, "decommission", say);
       const { changes } = await rehearsal.enter("decommission");
       const snapshot = changes.find(({ op, type }) => op === "create" && type === "aws:rds/snapshot:Snapshot");
       const patches = changes.filter(({ type }) => type === "kubernetes:apps/v1:DeploymentPatch");

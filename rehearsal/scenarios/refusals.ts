@@ -19,6 +19,7 @@ export const refusals: Scenario = {
     "illegal moves, --target as a way around, changed data, a data plane pinned wrongly, weights set by hand",
   lookSeconds: 3,
   maxSeconds: 1800,
+  settings: { judging: "none" },
   steps: [
     enter("prepare"),
     enter("freeze"),

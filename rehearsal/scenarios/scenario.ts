@@ -1,4 +1,4 @@
-import { type Rehearsal } from "../rehearsal";
+import { type LoadMix, type Rehearsal } from "../rehearsal";
 import { type RehearsalSettings } from "../settings";
 
 /** One thing to do or to prove, shown as one line. A step that does not hold throws. */
@@ -18,4 +18,8 @@ export interface Scenario {
   readonly steps: readonly Step[];
   /** What it needs of the migration's settings beyond the run's own. */
   readonly settings?: Partial<RehearsalSettings>;
+  /** Fewer requests than this a second would not show in time what the scenario is about. */
+  readonly minimumRatePerSecond?: number;
+  /** What its load is made of beside plain requests. */
+  readonly load?: Partial<LoadMix>;
 }

@@ -17,8 +17,8 @@ export interface ScraperOptions {
   readonly log: (line: string) => void;
 }
 
-/** Samples are kept for so long. */
-const RETENTION_MS = 60 * 60_000;
+/** Samples are kept for so long: longer than any step, with production's limits too. */
+const RETENTION_MS = 6 * 3_600_000;
 const FORGET_EVERY_MS = 60_000;
 /** Metrics that the server keeps; its relabelling drops the others, the bulk of which is the bandwidth of each route. */
 const KEPT =

@@ -9,5 +9,8 @@ export type LoadMethods = {
 
 /** What the upstream's process can be asked. */
 export type UpstreamMethods = {
-  readonly start: { readonly request: { readonly address: string; readonly port: number }; readonly answer: null };
+  readonly start: {
+    readonly request: { readonly address: string; readonly port: number; readonly meanMs: number };
+    readonly answer: null;
+  };
 };

@@ -16,17 +16,19 @@ export class Upstream {
   /**
    * Starts listening on `address:port` (loopback).
    *
+   * @param options.meanMs mean time that an ordinary answer takes. Default 0: at once
    * @throws Error when the address is taken or not a loopback address
    */
   static async start(options: {
     readonly address: string;
     readonly port: number;
+    readonly meanMs?: number;
     readonly log?: (line: string) => void;
   }): Promise<Upstream> {
-    const { address, port, log = () => undefined } = options;
+    const { address, port, meanMs = 0, log = () => undefined } = options;
     const child = ChildProcess.start<UpstreamMethods>(join(__dirname, "upstreamMain.ts"), "upstream", log);
     try {
-      await child.call("start", { address, port });
+      await child.call("start", { address, port, meanMs });
     } catch (error) {
       await child.stop();
       throw error;

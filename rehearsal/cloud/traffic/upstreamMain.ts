@@ -4,8 +4,8 @@ import { UpstreamServer } from "./upstreamServer";
 
 /** The upstream's process: started by `Upstream`, ends with it. */
 serveParent<UpstreamMethods>({
-  start: async ({ address, port }) => {
-    await UpstreamServer.start(address, port);
+  start: async ({ address, port, meanMs }) => {
+    await UpstreamServer.start(address, port, meanMs);
     return null;
   },
 });

@@ -11,10 +11,14 @@ const MAX_DELAY_MS = 60_000;
 const DEFAULT_DELAY_MS = 2_000;
 const DEFAULT_STREAM_SECONDS = 5;
 
+/** No answer takes longer than so many times the mean. */
+const LONGEST_OF_MEAN = 8;
+
 /**
  * What the upstream services answer, at any host and path:
  *
- * - a JSON echo `{nonce, method, path, host}`, `nonce` being the request's header `x-nonce`;
+ * - a JSON echo `{nonce, method, path, host}`, `nonce` being the request's header `x-nonce`; after a time of its own,
+ *   exponentially distributed, when a mean was given;
  * - with `?delay_ms=N` (or under `/slow/`) the same, N milliseconds later (at most 60 s);
  * - with `?stream_seconds=N` (or under `/stream/`) server-sent events, one each 200 ms, numbered from 1, the last of which
  *   is named `end` and carries the nonce and the number of events: without it the answer was cut;
@@ -24,9 +28,11 @@ const DEFAULT_STREAM_SECONDS = 5;
 export class UpstreamServer {
   readonly #server: Server;
 
-  private constructor() {
+  private constructor(meanMs: number) {
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 });
-    this.#server.on("request", answer);
+    const workMs = (): number =>
+      meanMs === 0 ? 0 : Math.min(LONGEST_OF_MEAN * meanMs, -meanMs * Math.log(1 - Math.random()));
+    this.#server.on("request", (request, response) => answer(request, response, workMs));
     const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
     this.#server.on("upgrade", (request, socket, head) => {
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -36,12 +42,15 @@ export class UpstreamServer {
     });
   }
 
-  /** @throws Error when the address is not a loopback address or is taken */
-  static start(address: string, port: number): Promise<UpstreamServer> {
+  /**
+   * @param meanMs mean time that an answer takes unless the request asks for another one; 0: at once
+   * @throws Error when the address is not a loopback address or is taken
+   */
+  static start(address: string, port: number, meanMs = 0): Promise<UpstreamServer> {
     if (!isIPv4(address) || !address.startsWith("127.")) {
       throw new Error(`upstream address is ${address}, expected a loopback address (127.0.0.0/8)`);
     }
-    const upstream = new UpstreamServer();
+    const upstream = new UpstreamServer(meanMs);
     return new Promise((resolve, reject) => {
       upstream.#server.once("error", (error) =>
         reject(new Error(`upstream ${address}:${port} cannot be opened: ${error.message}`)),
@@ -53,7 +62,8 @@ export class UpstreamServer {
 
 /** What a request asks for: the query first, then the path's prefix. */
 interface Wish {
-  readonly delayMs: number;
+  /** Undefined: it does not say. */
+  readonly delayMs: number | undefined;
   readonly streamSeconds: number | undefined;
 }
 
@@ -63,7 +73,7 @@ function wishOf(url: string): Wish {
   const delay = query?.get("delay_ms");
   const stream = query?.get("stream_seconds");
   return {
-    delayMs: Math.min(MAX_DELAY_MS, number(delay) ?? (url.startsWith("/slow/") ? DEFAULT_DELAY_MS : 0)),
+    delayMs: number(delay) ?? (url.startsWith("/slow/") ? DEFAULT_DELAY_MS : undefined),
     streamSeconds: number(stream) ?? (url.startsWith("/stream/") ? DEFAULT_STREAM_SECONDS : undefined),
   };
 }
@@ -73,13 +83,14 @@ function number(text: string | null | undefined): number | undefined {
   return value >= 0 ? value : undefined;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse): void {
+function answer(request: IncomingMessage, response: ServerResponse, workMs: () => number): void {
   const wish = wishOf(request.url ?? "/");
+  const delayMs = Math.min(MAX_DELAY_MS, wish.delayMs ?? workMs());
   if (wish.streamSeconds !== undefined) {
     request.resume();
     stream(request, response, wish.streamSeconds);
-  } else if (wish.delayMs > 0) {
-    const timer = setTimeout(() => echo(request, response), wish.delayMs);
+  } else if (delayMs > 0) {
+    const timer = setTimeout(() => echo(request, response), delayMs);
     response.on("close", () => clearTimeout(timer));
   } else {
     echo(request, response);
