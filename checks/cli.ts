@@ -6,6 +6,7 @@ import type * as DoctorModule from "./commands/doctor";
 import type * as GateModule from "./commands/gate";
 import type * as InspectionModule from "./commands/inspection";
 import type * as JudgeModule from "./commands/judge";
+import type * as MetricsModule from "./commands/metrics";
 import type * as ScopeModule from "./commands/scope";
 import type * as SettingsModule from "./commands/settings";
 import type * as WindowModule from "./commands/window";
@@ -26,6 +27,7 @@ const doctor = (): typeof DoctorModule => load("./commands/doctor") as typeof Do
 const gate = (): typeof GateModule => load("./commands/gate") as typeof GateModule;
 const inspection = (): typeof InspectionModule => load("./commands/inspection") as typeof InspectionModule;
 const judge = (): typeof JudgeModule => load("./commands/judge") as typeof JudgeModule;
+const metrics = (): typeof MetricsModule => load("./commands/metrics") as typeof MetricsModule;
 const scope = (): typeof ScopeModule => load("./commands/scope") as typeof ScopeModule;
 const settings = (): typeof SettingsModule => load("./commands/settings") as typeof SettingsModule;
 const window = (): typeof WindowModule => load("./commands/window") as typeof WindowModule;
@@ -98,6 +100,20 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
       outcome = judge().judgeCommand(options);
     });
 
+  program
+    .command("metrics")
+    .description("the samples of the way up at hand, one JSON object a line, as `judge --samples` takes them")
+    .option("--stack <name>", "the stack; default: from the name of --file")
+    .option("--file <path>", "a stack file elsewhere; default: Pulumi.NAME.yaml")
+    .option(
+      "--record <file>",
+      "the record, as `pulumi stack output record` prints it; default: its copy in recordFolder",
+    )
+    .option("--json", "print one JSON document, with what was missing")
+    .action((options: MetricsModule.MetricsOptions) => {
+      outcome = metrics().metricsCommand(options);
+    });
+
   const scoped = (name: string, description: string, waitSeconds: number): Command =>
     program
       .command(name)
@@ -156,6 +172,7 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
   );
   inspected("compare-answers", "A and B answer the same requests alike, by the listener's test rules");
   inspected("licence", "licence and certificates outlive the migration");
+  inspected("connections", "control plane B's pools fit into what database B takes");
 
   program.parse(arguments_, { from: "user" });
   return outcome ?? Promise.resolve({ exitCode: 2, stdout: "", stderr: program.helpInformation() });

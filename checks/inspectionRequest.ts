@@ -55,4 +55,5 @@ export const INSPECTION: z.ZodType<Inspection> = z.strictObject({
   probeImage: TEXT.optional(),
   answers: ANSWERS.optional(),
   prerequisites: PREREQUISITES.optional(),
+  connectionsB: z.strictObject({ needed: COUNT, user: TEXT.optional() }).optional(),
 });

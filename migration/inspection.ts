@@ -97,6 +97,25 @@ export interface Inspection {
   readonly probeImage?: string | undefined;
   readonly answers?: AnswerComparison | undefined;
   readonly prerequisites?: Prerequisites | undefined;
+  /** The rehearsal that must have been; undefined: none is demanded. */
+  readonly rehearsal?:
+    | {
+        /** Path of the ticket, relative to the project's folder. */
+        readonly file: string;
+        readonly maximumAgeDays: number;
+        readonly rehearsed: Rehearsed;
+        readonly without?: { readonly by: string; readonly reason: string } | undefined;
+      }
+    | undefined;
+  /** What control plane B needs of database B. */
+  readonly connectionsB?:
+    | {
+        /** Connections of all pods, with full pools. */
+        readonly needed: number;
+        /** User that control plane B logs in as; undefined: the one of the checks' own connection. */
+        readonly user?: string | undefined;
+      }
+    | undefined;
 }
 
 /** Nothing was decided: everything that is found holds the way up. */

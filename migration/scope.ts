@@ -1,3 +1,4 @@
+import { connectionsNeeded } from "./connections";
 import { type ClusterAccess, type GateRequest, type MigrationScope, type WeightedRule } from "./gateRequest";
 import { type Inspection } from "./inspection";
 import { metricsRequestOf } from "./metrics/metricsRequest";
@@ -107,6 +108,12 @@ export function inspectionOf(settings: Settings): Inspection {
     addressesA: settings.clusterA.dpManagerCidrs,
     ...(compareAnswers === undefined ? {} : { answers: answersOf(compareAnswers) }),
     prerequisites: prerequisitesOf(settings),
+    connectionsB: {
+      needed: connectionsNeeded(settings.controlPlane),
+      ...(settings.databaseBDsn === undefined && {
+        user: settings.databaseB.applicationUser ?? settings.databaseB.username,
+      }),
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { type Inspection } from "../../migration/inspection";
 import { checkAnswers } from "../compareAnswers";
+import { checkConnections } from "../connections";
 import { checkDependencies } from "../dependencies";
 import { type Outcome } from "../gateInput";
 import { Systems } from "../context";
@@ -27,11 +28,12 @@ const CHECKS: Readonly<
   dependencies: { limitSeconds: 120, run: checkDependencies },
   "stateful-plugins": { limitSeconds: 120, run: checkStatefulPlugins },
   licence: { limitSeconds: 60, run: checkLicence },
+  connections: { limitSeconds: 30, run: checkConnections },
   "compare-answers": { limitSeconds: 120, run: checkAnswers },
 };
 
 export type InspectionName =
-  "preflight" | "parity" | "dependencies" | "stateful-plugins" | "licence" | "compare-answers";
+  "preflight" | "parity" | "dependencies" | "stateful-plugins" | "licence" | "connections" | "compare-answers";
 
 /** Without a whole request: soak and standby as the settings have them by default. */
 const DEFAULT_HOURS = { soakHours: 24, standbyHours: 72 };

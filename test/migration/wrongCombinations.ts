@@ -47,6 +47,8 @@ export const WRONG_COMBINATIONS: readonly Wrong[] = [
   [{ stage: "complete", metrics: undefined }, "metrics", /from the first traffic step on/, "http://prometheus:9090"],
   [{ "metrics.b.selector": 'cluster="prod-a"' }, "metrics.b.selector", /other matchers/, 'cluster="prod-b"'],
   [{ metrics: { source: "cloudwatch" } }, "metrics.containerInsights", /Container Insights/, "prod-b"],
+  // Pools: 10 pods of production's control plane in a rolling update, 30 connections each, and 10 to spare.
+  [{ "databaseB.parameters": { max_connections: "309" } }, "databaseB.parameters.max_connections", /at least 310/],
   // The permission to skip.
   [skip("traffic-5", "traffic-5"), "override", /stays where it is/],
   [skip("traffic-5", "traffic-25"), "override", /needs no override/],

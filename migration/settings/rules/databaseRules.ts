@@ -1,3 +1,4 @@
+import { connectionsNeeded, SPARE_CONNECTIONS } from "../../connections";
 import { databaseBIdentifier } from "../../names";
 import { setCommand } from "../commands";
 import { WEEKDAYS } from "../calendarSchema";
@@ -134,4 +135,21 @@ function clock(at: number): string {
   return `${two(Math.floor(at / 60) % 24)}:${two(at % 60)}`;
 }
 
-export const DATABASE_RULES: readonly Rule[] = [databaseNameFits, provisionedStorage, subnetsDiffer, windowsOfRds];
+/** The live limit is looked at by a check; here is what a parameter of the settings tells. */
+const poolsFit: Rule = ({ databaseB, controlPlane }) => {
+  const text = databaseB?.parameters["max_connections"];
+  if (controlPlane === undefined || text === undefined || !/^\d+$/.test(text)) return [];
+  const needed = connectionsNeeded(controlPlane) + SPARE_CONNECTIONS;
+  if (Number(text) >= needed) return [];
+  const path = ["databaseB", "parameters", "max_connections"];
+  const expected = `at least ${needed}: control plane B's pods with full pools, those of a rolling update, and ${SPARE_CONNECTIONS} to spare`;
+  return [finding(path, text, expected, "refusal", setCommand(path, String(needed)))];
+};
+
+export const DATABASE_RULES: readonly Rule[] = [
+  databaseNameFits,
+  provisionedStorage,
+  subnetsDiffer,
+  windowsOfRds,
+  poolsFit,
+];
