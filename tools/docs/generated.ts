@@ -6,12 +6,14 @@ import { jsonSchemaOf } from "./jsonSchema";
 import { markdownOf } from "./markdown";
 import { fillRegions } from "./regions";
 import { runbookParts } from "./runbookParts";
+import { scaleParts } from "./scaleParts";
 import { settingsIn, stackFileOf } from "./stackFile";
 import { describeSettings, type Described, firstSentence } from "./settings";
 
 export const REFERENCE = "docs/configuration.md";
 export const JSON_SCHEMA = "docs/Pulumi.stack.schema.json";
 export const RUNBOOK = "docs/runbook.md";
+export const SCALE = "docs/scale.md";
 const PROJECT_FILE = "Pulumi.yaml";
 const STACK_FILES = ["Pulumi.prod.yaml", "Pulumi.staging.yaml"] as const;
 
@@ -29,6 +31,7 @@ export async function generatedFiles(root: string): Promise<Readonly<Record<stri
   const files = {
     [REFERENCE]: markdownOf(settings, examples),
     [JSON_SCHEMA]: JSON.stringify(jsonSchemaOf(settings)),
+    [SCALE]: fillRegions(readFileSync(join(root, SCALE), "utf8"), scaleParts()),
     [RUNBOOK]: fillRegions(readFileSync(join(root, RUNBOOK), "utf8"), await runbookParts(root, stacks)),
     [PROJECT_FILE]: projectFile(readFileSync(join(root, PROJECT_FILE), "utf8"), settings),
     ...Object.fromEntries(stackFiles.map(([name, text]) => [name, stackFileOf(text, settings)])),
