@@ -85,10 +85,11 @@ interface Needed {
   readonly requestsPerSecond: number;
 }
 
-function stillNeeded({ state, config }: WayUp): Needed | undefined {
+function stillNeeded({ state, config, periodMs }: WayUp): Needed | undefined {
   const { step } = state;
   if (step === null || step.weightB === 0 || step.judgedFromMs === null || step.cleanFromMs === null) return undefined;
-  const seconds = (step.lastMs - step.judgedFromMs) / 1000;
+  // The first sample that counts is of a whole interval too.
+  const seconds = (step.lastMs - step.judgedFromMs + periodMs) / 1000;
   const requests = step.share.n;
   if (seconds <= 0 || requests <= 0) return undefined;
   const requestsPerSecond = requests / seconds;
