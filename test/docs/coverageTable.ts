@@ -82,7 +82,7 @@ function filesIn(cell: string): readonly string[] {
 /** Names behind _rehearsal_, up to the first thing that is none. */
 function scenariosIn(cell: string): readonly string[] {
   return [...cell.matchAll(/_rehearsal_((?:,? `[a-z0-9-]+`(?: \([^)]*\))?)+)/g)].flatMap(([, list = ""]) =>
-    codeIn(list),
+    codeIn(list.replace(/\([^)]*\)/g, "")),
   );
 }
 
