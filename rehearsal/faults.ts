@@ -1,7 +1,10 @@
 import {
+  DeregisterTargetsCommand,
   DescribeRulesCommand,
+  DescribeTargetHealthCommand,
   ElasticLoadBalancingV2Client,
   ModifyRuleCommand,
+  RegisterTargetsCommand,
   type Rule,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { readFile } from "node:fs/promises";
@@ -60,6 +63,32 @@ async function setForwardByHand(
       }),
     ),
   );
+}
+
+/** Somebody takes every target out of B's group; the load balancer controller puts them back when told to. */
+export async function deregisterTargetsB(rehearsal: Rehearsal): Promise<() => Promise<void>> {
+  const { groups } = await weightedRule(rehearsal);
+  const b = groups.find(({ TargetGroupArn }) => TargetGroupArn !== rehearsal.world.loadBalancer.targetGroupAArn);
+  if (b?.TargetGroupArn === undefined) throw new RehearsalFailure("the rule has no target group of B");
+  const { TargetGroupArn } = b;
+  return withClient(rehearsal, async (client) => {
+    const { TargetHealthDescriptions = [] } = await client.send(new DescribeTargetHealthCommand({ TargetGroupArn }));
+    const Targets = TargetHealthDescriptions.flatMap(({ Target }) => (Target?.Id === undefined ? [] : [Target]));
+    await client.send(new DeregisterTargetsCommand({ TargetGroupArn, Targets }));
+    return async () =>
+      withClient(
+        rehearsal,
+        async (again) => void (await again.send(new RegisterTargetsCommand({ TargetGroupArn, Targets }))),
+      );
+  });
+}
+
+/** Somebody changes the minimum of A's autoscaler. */
+export async function setMinimumOfA(rehearsal: Rehearsal, minReplicas: number): Promise<void> {
+  const { namespace, autoscaler } = rehearsal.world.releases;
+  const path = `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers/${autoscaler}`;
+  const object = (await kubernetes(rehearsal, "a", "GET", path)) as { spec: Record<string, unknown> };
+  await kubernetes(rehearsal, "a", "PUT", path, { ...object, spec: { ...object.spec, minReplicas } });
 }
 
 /** Mode `writes-only`: somebody turns the rule that refuses writes into one that forwards them. */

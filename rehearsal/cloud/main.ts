@@ -37,9 +37,10 @@ const RELEASES = {
   namespace: "api7",
   controlPlane: "api7ee3",
   gateway: "gateway",
-  gatewayReplicas: 2,
   autoscaler: "gateway",
 } as const;
+/** Sizes of A's workloads. Three in the real tier: what letting go of a patch leaves is one, and must not look right there. */
+const SIZES = { standIn: { gateways: 2, dashboards: 1 }, real: { gateways: 3, dashboards: 3 } } as const;
 const DATABASE = { username: "api7ee", name: "api7ee" } as const;
 const SCALE_SECONDS = 180;
 
@@ -50,6 +51,8 @@ async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }:
   mkdirSync(home, { recursive: true, mode: 0o711 });
   const balancers: LoadBalancerProcess[] = [];
   const postgres = new PostgresServers({ home: join(home, "postgres") });
+  const sizes = kubernetes === undefined ? SIZES.standIn : SIZES.real;
+  const releases = { ...RELEASES, gatewayReplicas: sizes.gateways, dashboardReplicas: sizes.dashboards };
   const podNetworks = kubernetes?.podNetworks ?? { a: `${network}.10`, b: `${network}.20` };
   const [aws] = await Promise.all([
     AwsCloud.start({
@@ -98,7 +101,7 @@ async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }:
   await installClusterA({
     cluster: clusters.a,
     charts,
-    ...RELEASES,
+    ...releases,
     dsn,
     token: seeded.token,
     gatewayGroupId: seeded.gatewayGroupId,
@@ -106,7 +109,7 @@ async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }:
     adminTargetGroupArn: before.admin.targetGroupArn,
     report,
   });
-  await waitForTargets(async () => aws.describeTargets(before.targetGroupAArn), RELEASES.gatewayReplicas);
+  await waitForTargets(async () => aws.describeTargets(before.targetGroupAArn), releases.gatewayReplicas);
 
   const metrics = await MetricsServers.start({
     addresses: { a: `${network}.30.3`, b: `${network}.30.4` },
@@ -150,7 +153,7 @@ async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }:
       api7ee3: pinned(charts.api7ee3),
       gateway: pinned(charts.gateway),
     },
-    releases: RELEASES,
+    releases,
     version: VERSION,
     token: seeded.token,
     gatewayGroupId: seeded.gatewayGroupId,
@@ -186,6 +189,11 @@ async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }:
     setMetricsFault: async (cluster, fault) => metrics.useFault(cluster, fault ?? undefined),
     setRequestCost: async (cluster, factor) => metrics.useCost(cluster, factor),
     scale: async (cluster, deployment, replicas) => scale(clusters[cluster], deployment, replicas),
+    setAwsFault: async (action, fault) => {
+      if (fault === null) aws.faults.clear();
+      else aws.faults.fail(action, fault);
+      return Promise.resolve();
+    },
     pods: async (cluster) =>
       Promise.resolve(
         clusters[cluster]

@@ -1,6 +1,7 @@
 import { type GatewayFault } from "./gateways/gateway/faults";
 import { type Programs } from "../kubernetes/real/programs";
 import { type PodNetworks } from "./clusters";
+import { type Fault as AwsFault } from "./aws";
 import { type LoadBalancerState } from "./loadBalancer";
 import { type MetricsFault } from "./metrics";
 import { type TrafficSample } from "./traffic";
@@ -54,6 +55,7 @@ export interface World {
     readonly controlPlane: string;
     readonly gateway: string;
     readonly gatewayReplicas: number;
+    readonly dashboardReplicas: number;
     readonly autoscaler: string;
   };
   readonly version: string;
@@ -85,6 +87,8 @@ export interface CloudMethods {
   setMetricsFault(cluster: "a" | "b", fault: MetricsFault | null): Promise<void>;
   /** A request on this cluster takes so many times the usual CPU time. */
   setRequestCost(cluster: "a" | "b", factor: number): Promise<void>;
+  /** Lets the next calls of an AWS action fail, for whoever makes them; null takes every fault away. */
+  setAwsFault(action: string, fault: AwsFault | null): Promise<void>;
   pods(cluster: "a" | "b"): Promise<readonly PodLook[]>;
 }
 
