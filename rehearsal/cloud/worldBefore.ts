@@ -13,6 +13,7 @@ export interface ClusterAOptions {
   readonly controlPlane: string;
   readonly gateway: string;
   readonly gatewayReplicas: number;
+  readonly dashboardReplicas: number;
   readonly autoscaler: string;
   /** Secret: of the master user. */
   readonly dsn: string;
@@ -39,6 +40,7 @@ export async function installClusterA(o: ClusterAOptions): Promise<void> {
       postgresql: { builtin: false },
       prometheus: { builtin: false },
       jaeger: { builtin: false },
+      dashboard: { replicaCount: o.dashboardReplicas },
       // Plain HTTP is off by default (facts/api7.md 1.4); A's owners have it on for the load balancer in front of it.
       dashboard_configuration: { database, server: { listen: { disable: false } } },
       dp_manager_configuration: { database },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { KINDS } from "../../../../rehearsal/cloud/kubernetes/api/kinds";
+import { type ObjectInput } from "../../../../rehearsal/cloud/kubernetes/api/objects";
 import { deployment, until } from "../fixture";
 import { BUILD_MS, RealTestCluster } from "./realCluster";
 
@@ -84,7 +85,7 @@ describe("real cluster: a real control plane with processes as pods", function (
   });
 
   it("registers ready pods as targets, refuses a binding of another form, and lets a binding go with its targets", async () => {
-    const binding = (spec: object): object => ({ metadata: { name: "web" }, spec });
+    const binding = (spec: object): ObjectInput => ({ metadata: { name: "web" }, spec });
     const serviceRef = { name: "web", port: 80 };
     await assert.rejects(
       async () => test.create(KINDS.targetGroupBinding, NAMESPACE, binding({ serviceRef, targetType: "ip" })),
