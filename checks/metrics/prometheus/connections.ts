@@ -18,6 +18,8 @@ export function openAtTheEnd(
   const idle = new Map(waiting.map((series) => [series.labels[instanceLabel] ?? "", series.values]));
   let open: number | undefined;
   for (const { labels, values } of active) {
+    // A gateway that is gone has no connections any more.
+    if (Number.isNaN(values.at(-1) ?? Number.NaN)) continue;
     const idleValues = idle.get(labels[instanceLabel] ?? "");
     let smallest = Number.POSITIVE_INFINITY;
     for (const [index, value] of values.entries()) {
