@@ -4,6 +4,7 @@ import * as prettier from "prettier";
 import { parseDocument } from "yaml";
 import { jsonSchemaOf } from "./jsonSchema";
 import { markdownOf } from "./markdown";
+import { pictures } from "./pictures";
 import { fillRegions } from "./regions";
 import { runbookParts } from "./runbookParts";
 import { scaleParts } from "./scaleParts";
@@ -40,7 +41,7 @@ export async function generatedFiles(root: string): Promise<Readonly<Record<stri
   const formatted = Object.entries(files).map(
     async ([name, content]) => [name, await prettier.format(content, { ...options, filepath: name })] as const,
   );
-  return Object.fromEntries(await Promise.all(formatted));
+  return { ...Object.fromEntries(await Promise.all(formatted)), ...(await pictures(root)) };
 }
 
 /** Pulumi.yaml with the first sentence of each key's docstring as its description; everything else of it stays. */
