@@ -55,5 +55,13 @@ export const INSPECTION: z.ZodType<Inspection> = z.strictObject({
   probeImage: TEXT.optional(),
   answers: ANSWERS.optional(),
   prerequisites: PREREQUISITES.optional(),
+  rehearsal: z
+    .strictObject({
+      file: TEXT,
+      maximumAgeDays: z.number().positive(),
+      rehearsed: z.strictObject({ version: TEXT, trafficSteps: z.array(COUNT), source: TEXT }),
+      without: z.strictObject({ by: TEXT, reason: TEXT }).optional(),
+    })
+    .optional(),
   connectionsB: z.strictObject({ needed: COUNT, user: TEXT.optional() }).optional(),
 });

@@ -9,6 +9,7 @@ import { type GateCheck } from "./context";
 import { inspectionContext, type InspectionContext } from "./inspectionContext";
 import { judgeCertificates, lookAtLicence } from "./licence";
 import { preflightDatabase, preflightInstance, preflightTools } from "./preflightDatabase";
+import { lookAtTicket } from "./preflightTicket";
 import { CouldNotLook, Report, textOf, type CheckResult } from "./result";
 
 const CHECK = "preflight";
@@ -40,6 +41,7 @@ export async function checkPreflight(context: InspectionContext, projectFolder: 
     report.look(() => preflightDatabase(report, context)),
     report.look(() => preflightTools(context)),
     report.look(() => preflightInstance(report, context)),
+    report.look(() => lookAtTicket(report, context.inspection.rehearsal, projectFolder, context.now)),
     report.look(() => lookAtControlPlaneA(report, context)),
     report.look(async () => lookAtClusterA(report, context, await context.systems.cluster("A"))),
     report.look(async () => lookAtClusterB(report, await context.systems.cluster("B"), context.signal)),

@@ -1,3 +1,5 @@
+import { type Rehearsed } from "./ticket";
+
 /**
  * What the operators decided about things that the checks find, each with its reason, and what has to be there before
  * the freeze. Travels in the gate request, beside the scope: a decision that is added later must not run the proof of

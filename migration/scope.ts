@@ -4,6 +4,7 @@ import { type Inspection } from "./inspection";
 import { metricsRequestOf } from "./metrics/metricsRequest";
 import { CONTROL_PLANE_B, databaseBInstance, gatewayRelease, refusingPriority, targetGroupName } from "./names";
 import { type ListenerSettings, type Settings } from "./settings";
+import { rehearsedOf } from "./ticket";
 
 /** What the commands are told about the systems at hand: the settings in the words of the checks. */
 export function scopeOf(settings: Settings): MigrationScope {
@@ -108,6 +109,9 @@ export function inspectionOf(settings: Settings): Inspection {
     addressesA: settings.clusterA.dpManagerCidrs,
     ...(compareAnswers === undefined ? {} : { answers: answersOf(compareAnswers) }),
     prerequisites: prerequisitesOf(settings),
+    ...(settings.rehearsal === undefined
+      ? {}
+      : { rehearsal: { ...settings.rehearsal, rehearsed: rehearsedOf(settings) } }),
     connectionsB: {
       needed: connectionsNeeded(settings.controlPlane),
       ...(settings.databaseBDsn === undefined && {

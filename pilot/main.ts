@@ -12,10 +12,11 @@ import { describeOutcome, rollBack } from "./rollback";
 import { eventLine, lookLine, reasonLines } from "./show";
 import { viewOf } from "./standing";
 import { describeStatus, statusOf } from "./status";
+import { ticketOfStack, writeStackTicket } from "./ticket";
 import { superviseRun, type Ended, type Told } from "./supervised";
 
 /**
- * `npm run pilot -- status|plan|advance|run|rollback|report|approve|refuse --stack NAME`.
+ * `npm run pilot -- status|plan|advance|run|rollback|report|ticket|approve|refuse --stack NAME`.
  * Exit codes: 0 as asked, 1 not (held, refused, gone back to A), 2 could not look.
  */
 
@@ -88,6 +89,15 @@ command("report", "the report of the migration, as one HTML file and as Markdown
     // Loaded when it is wanted: what draws the charts takes longer to load than a status takes.
     const { writeReport } = createRequire(__filename)("./report/command") as typeof ReportModule;
     for (const file of await writeReport(options, say)) print(file);
+  });
+
+command("ticket", "the ticket of a stack that was a rehearsal: what production's setting rehearsal.file names")
+  .option("--out <file>", "where it goes", "ticket.json")
+  .action(async (options: Options & { readonly out: string }) => {
+    const outcome = await ticketOfStack(await open(options), new Date());
+    if (outcome.kind === "ticket") print(await writeStackTicket(options.out, outcome.ticket));
+    else for (const { seen, expected } of outcome.misfits) say(`No ticket: ${seen}; expected ${expected}.`);
+    process.exitCode = outcome.kind === "ticket" ? 0 : 1;
   });
 
 for (const [name, description] of [

@@ -6,6 +6,7 @@ import { Rehearsal, type RehearsalOptions } from "./rehearsal";
 import { writeReport } from "./report";
 import { judgingText } from "./judging";
 import { type Scenario } from "./scenarios/scenario";
+import { programHere, ticketOf, writeTicket } from "./ticket";
 import { removeResults, type Summary, writeSummary } from "./summary";
 
 export interface RunOptions extends Omit<RehearsalOptions, "lookSeconds" | "maxSeconds" | "report"> {
@@ -71,6 +72,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   await removeResults(options.out);
   const forget = endOnSignal(() => context.rehearsal?.close());
   const files: string[] = [];
+  const program = programHere();
   let failure = await failureOf(async () => {
     await tasks.run();
   });
@@ -81,6 +83,13 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   };
   await note(async () => context.rehearsal?.endLoad());
   await note(async () => keepRecord(context.rehearsal, options.out));
+  const { rehearsal: held } = context;
+  if (held !== undefined && failure === undefined) {
+    await note(async () => {
+      const ticket = await ticketOf(held, scenario.name, await program);
+      if (ticket !== undefined) files.push(await writeTicket(options.out, ticket));
+    });
+  }
   await note(async () => context.rehearsal?.close());
   if (failure !== undefined) await failureOf(async () => context.rehearsal?.close());
   forget();

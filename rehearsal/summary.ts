@@ -96,7 +96,7 @@ export interface Summary {
 
 /** Takes away what an earlier run left: a run that ends early must not show another one's results. */
 export async function removeResults(folder: string): Promise<void> {
-  for (const name of ["summary.json", "report.html", "report.md", "report-timeline.svg", "record"]) {
+  for (const name of ["summary.json", "report.html", "report.md", "report-timeline.svg", "record", "ticket.json"]) {
     await rm(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -10,6 +10,7 @@ import { judge } from "./judgeSchema";
 import { metrics, metricsCredentials } from "./metricsSchema";
 import { notifications, notificationWebhook, pilot } from "./pilotSchema";
 import { compareAnswers, inspection, statefulPlugins, testCredentials } from "./inspectionSchema";
+import { rehearsal } from "./rehearsalSchema";
 import { loadBalancer, network } from "./listenerSchema";
 import { differences, emergencyChange, proof, volatile } from "./proofSchema";
 
@@ -79,6 +80,8 @@ export const SCHEMA = {
   statefulPlugins,
   /** What the checks of cluster B may find, and by when the migration shall be over. */
   inspection,
+  /** The rehearsal that is demanded before `freeze`. Default: none. */
+  rehearsal,
   /** The same requests to A and B before the first percent. Default: not compared. */
   compareAnswers,
   /** Secret. Headers with which the compared requests log in. */

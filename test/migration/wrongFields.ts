@@ -309,6 +309,9 @@ export const WRONG_FIELDS: readonly Wrong[] = [
   [{ "monitoring.latencySeconds": 0 }, "monitoring.latencySeconds", /0.01 to 300/],
   [{ volatile: [{ table: "session" }] }, "volatile[0].reason", /why it may differ/],
   [{ volatile: [{ table: "session", columns: [], reason: "x" }] }, "volatile[0].columns", /list of columns/],
+  [{ "rehearsal.maximumAgeDays": 91 }, "rehearsal.maximumAgeDays", /1 to 90/],
+  [{ "rehearsal.file": "" }, "rehearsal.file", /a file/],
+  [{ "rehearsal.without": { by: "Ada" } }, "rehearsal.without.reason", /the reason/],
   [{ tags: "a" }, "tags", /an object of tags/],
   [{ tags: { owner: 1 } }, "tags.owner", /text/],
 ];
