@@ -57,7 +57,7 @@ describe("the pilot's look at the alarms", () => {
 
   before(async () => {
     const account = new Account(REGION, "123456789012", "127.9");
-    cloudWatch = cloudWatchActions(new Faults());
+    cloudWatch = cloudWatchActions(new Faults(), () => ({ MetricDataResults: [], Messages: [] }));
     server = createServer((request, response) => {
       void body(request).then(async (text) => {
         const target = String(request.headers["x-amz-target"]);

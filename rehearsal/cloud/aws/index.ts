@@ -3,6 +3,8 @@ import { mkdir } from "node:fs/promises";
 import { Client } from "pg";
 import { Account } from "./account";
 import { cloudWatchActions } from "./cloudwatch";
+import { getMetricData } from "./cloudwatch/metricData";
+import { MetricRecorder } from "./cloudwatch/recorder";
 import { ec2Actions } from "./ec2/actions";
 import { Network } from "./ec2/network";
 import { elbActions } from "./elb";
@@ -42,6 +44,8 @@ export interface AwsCloudOptions {
   readonly startLoadBalancer: () => Promise<LoadBalancerPort>;
   readonly postgres: DatabaseServers;
   readonly log?: (line: string) => void;
+  /** Whether the load balancers' counters are looked at all the time; else only by `metrics.look`. Default: true. */
+  readonly watchMetrics?: boolean;
   /** Asks a database server for its version. Default: by its local superuser's connection. */
   readonly versionOf?: (server: DatabaseServer) => Promise<string>;
 }
@@ -62,6 +66,8 @@ export class AwsCloud {
     private readonly rds: RdsState,
     private readonly services: Services,
     private readonly server: AwsServer,
+    /** What CloudWatch knows of the load balancers. */
+    readonly metrics: MetricRecorder,
   ) {}
 
   static async start(o: AwsCloudOptions): Promise<AwsCloud> {
@@ -83,13 +89,14 @@ export class AwsCloud {
     const faults = new Faults();
     // The first load balancer is A's; the others are made by programs.
     const nextAddress = counter((n) => (n === 1 ? `${o.network}.0.2` : `${o.network}.2.${n - 1}`));
+    const metrics = new MetricRecorder(() => elb.loadBalancers.values());
     const services: Services = {
       account,
       ec2: ec2Actions(network, faults),
       elb: elbActions(elb, faults, nextAddress),
       rds: rdsActions(rds, faults),
       rdsState: rds,
-      cloudWatch: cloudWatchActions(faults),
+      cloudWatch: cloudWatchActions(faults, (input) => getMetricData(input, elb, metrics)),
       sts: stsActions(account, faults),
     };
     const server = await AwsServer.start({
@@ -99,7 +106,8 @@ export class AwsCloud {
       monitoring: services,
       log,
     });
-    return new AwsCloud(account, faults, network, elb, rds, services, server);
+    if (o.watchMetrics ?? true) metrics.start();
+    return new AwsCloud(account, faults, network, elb, rds, services, server, metrics);
   }
 
   /** `http://127.R.0.1:4566`, for `AWS_ENDPOINT_URL`. */
@@ -140,6 +148,7 @@ export class AwsCloud {
   /** Stops the API and the load balancers. The database servers belong to whoever gave them. */
   async stop(): Promise<void> {
     await this.server.stop();
+    await this.metrics.stop();
     await this.rds.stop();
     await this.elb.stop();
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { answerCloudWatch, TARGET_PREFIX, type CloudWatchPort } from "./cloudwatch/jsonApi";
+import { answerSigned, TARGET_PREFIX, type CloudWatchPort } from "./cloudwatch/jsonApi";
 import { type QueryApi } from "./query";
 import { ProviderError, type ResourceApi } from "./resources";
 
@@ -75,7 +75,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, apis:
   const requestId = randomUUID();
   const target = request.headers["x-amz-target"];
   if (typeof target === "string" && target.startsWith(TARGET_PREFIX)) {
-    const answer = await answerCloudWatch(target, body, apis.monitoring);
+    const { authorization } = request.headers;
+    const answer = await answerSigned({ target, body, authorization }, apis.monitoring);
     response.setHeader("x-amzn-requestid", requestId);
     send(response, answer.status, "application/x-amz-json-1.0", answer.text);
     return;

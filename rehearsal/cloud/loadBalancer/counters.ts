@@ -3,6 +3,15 @@ import { type TargetGroupCounters } from "./types";
 /** Upper bounds of the latency histogram in milliseconds; the last bucket has none. */
 const BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000] as const;
 
+/** Width of the fine buckets. */
+const RATIO = 1.02;
+const SHORTEST_MS = 0.1;
+
+/** Middle of a fine bucket, milliseconds. */
+export function timeOfBucket(bucket: number): number {
+  return SHORTEST_MS * RATIO ** (bucket + 0.5);
+}
+
 type ResponseClass = keyof TargetGroupCounters["responses"];
 
 /** What one target group did, counted as CloudWatch's metrics of a target group count it. */
@@ -15,6 +24,7 @@ export class Counters {
   #lastRequestAtMs: number | undefined;
   #active = 0;
   readonly #latency = new Array<number>(BOUNDS_MS.length + 1).fill(0);
+  readonly #times = new Map<number, number>();
 
   /** A target was chosen and the request goes out. @param picked a rule with a header condition sent it here */
   begin(picked: boolean): void {
@@ -33,6 +43,8 @@ export class Counters {
     const bucket = BOUNDS_MS.findIndex((bound) => latencyMs <= bound);
     const index = bucket === -1 ? BOUNDS_MS.length : bucket;
     this.#latency[index] = (this.#latency[index] ?? 0) + 1;
+    const fine = Math.floor(Math.log(Math.max(latencyMs, SHORTEST_MS) / SHORTEST_MS) / Math.log(RATIO));
+    this.#times.set(fine, (this.#times.get(fine) ?? 0) + 1);
   }
 
   /** The load balancer answers 502, 503 or 504 itself. */
@@ -59,6 +71,7 @@ export class Counters {
       ...(this.#lastRequestAtMs === undefined ? {} : { lastRequestAt: new Date(this.#lastRequestAtMs).toISOString() }),
       active: this.#active,
       latencyMs: { le: [...BOUNDS_MS, null], count: [...this.#latency] },
+      times: Object.fromEntries(this.#times),
     };
   }
 }

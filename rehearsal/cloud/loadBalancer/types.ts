@@ -105,6 +105,11 @@ export interface TargetGroupCounters {
    * and at most `le[i]` milliseconds. The last bound is `null`, for infinity.
    */
   readonly latencyMs: { readonly le: readonly (number | null)[]; readonly count: readonly number[] };
+  /**
+   * The same times finely: numbers of answers by the number of the bucket, each 2 % wider than the one before; bucket `i` is
+   * about `timeOfBucket(i)` milliseconds.
+   */
+  readonly times: Readonly<Record<string, number>>;
 }
 
 export interface LoadBalancerState {

@@ -12,6 +12,7 @@ export const PASSWORD = "first-Password-1";
 export class FakeLoadBalancer {
   configs: LoadBalancerConfig[] = [];
   states: LoadBalancerState["targets"] = {};
+  counters: LoadBalancerState["counters"] = {};
   stopped = false;
   refuse: string | undefined;
 
@@ -22,7 +23,7 @@ export class FakeLoadBalancer {
   }
 
   state(): Promise<LoadBalancerState> {
-    return Promise.resolve({ targets: this.states, counters: {} });
+    return Promise.resolve({ targets: this.states, counters: this.counters });
   }
 
   stop(): Promise<void> {
@@ -124,6 +125,8 @@ export async function startCloud(pace = 100_000): Promise<TestCloud> {
     postgres: servers,
     versionOf: () => Promise.resolve("15.18"),
     log: (line) => log.push(line),
+    // Tests say when counters are looked at.
+    watchMetrics: false,
   });
   const world = await cloud.seedBefore({
     listenerPort: 8080,

@@ -2,6 +2,7 @@ import { guarded, type Guarded } from "../actions";
 import { AwsError, validationError } from "../errors";
 import { type Faults } from "../faults";
 import { type Tags } from "../tags";
+import { type MetricDataAnswer } from "./metricData";
 import { type AlarmInput, alarmFaults, dashboardFaults, dashboardNameFault } from "./limits";
 
 /** An alarm: kept and shown, never evaluated; its state is what SetAlarmState says. */
@@ -19,6 +20,8 @@ type Named = { readonly name: string };
 
 /** CloudWatch's actions, with inputs of their own: the plugin calls them, and the JSON API (jsonApi.ts). */
 export type CloudWatchActions = {
+  /** As the SDK sends it. */
+  GetMetricData(input: unknown): MetricDataAnswer;
   /** Makes an alarm or replaces the one of this name. */
   PutMetricAlarm(input: Alarm): void;
   DescribeAlarms(input: Named): Alarm | undefined;
@@ -33,12 +36,19 @@ export type CloudWatchActions = {
 /** CloudWatch's actions by AWS's names, with faults in front. */
 export type CloudWatch = Guarded<CloudWatchActions>;
 
-export function cloudWatchActions(faults: Faults): CloudWatch {
-  return guarded("CloudWatch", actions(new Map(), new Map()), faults);
+/** @param metricData what is known of the load balancers (metricData.ts) */
+export function cloudWatchActions(faults: Faults, metricData: CloudWatchActions["GetMetricData"]): CloudWatch {
+  return guarded("CloudWatch", actions(new Map(), new Map(), metricData), faults);
 }
 
-function actions(alarms: Map<string, Alarm>, dashboards: Map<string, string>): CloudWatchActions {
+function actions(
+  alarms: Map<string, Alarm>,
+  dashboards: Map<string, string>,
+  metricData: CloudWatchActions["GetMetricData"],
+): CloudWatchActions {
   return {
+    GetMetricData: metricData,
+
     PutMetricAlarm(alarm) {
       const [fault] = alarmFaults(
         { ...alarm.input, name: alarm.name },

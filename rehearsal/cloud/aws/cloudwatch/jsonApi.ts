@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Account } from "../account";
 import { AwsError, OperationError, validationError } from "../errors";
+import { authenticate } from "../query/authentication";
 import { type Alarm, type CloudWatch } from "./index";
 
 /** CloudWatch's own protocol is AWS JSON 1.0: the action stands in a header. */
@@ -23,11 +24,26 @@ const STATE = z.object({
   StateReason: z.string(),
 });
 
-/** What the AWS SDK and the AWS command line ask CloudWatch about alarms. Never throws: what fails is an answer as well. */
+/** The same for whoever signed the request; a caller whose signature is missing or of another Region is refused. */
+export async function answerSigned(
+  request: { readonly target: string; readonly body: string; readonly authorization: string | undefined },
+  port: CloudWatchPort,
+): Promise<JsonAnswer> {
+  const { target, body, authorization } = request;
+  return answering(async () => {
+    authenticate(authorization, port.account.region, "monitoring");
+    return act(target.slice(TARGET_PREFIX.length), JSON.parse(body), port);
+  });
+}
+
+/** What the AWS SDK and the AWS command line ask CloudWatch. Never throws: what fails is an answer as well. */
 export async function answerCloudWatch(target: string, body: string, port: CloudWatchPort): Promise<JsonAnswer> {
-  const action = target.slice(TARGET_PREFIX.length);
+  return answering(async () => act(target.slice(TARGET_PREFIX.length), JSON.parse(body), port));
+}
+
+async function answering(run: () => Promise<object>): Promise<JsonAnswer> {
   try {
-    return { status: 200, text: JSON.stringify(await act(action, JSON.parse(body), port)) };
+    return { status: 200, text: JSON.stringify(await run()) };
   } catch (error) {
     const known = error instanceof OperationError ? error.aws : error;
     const { code, message, httpStatus } =
@@ -50,6 +66,8 @@ async function act(action: string, input: unknown, { account, cloudWatch }: Clou
       await cloudWatch.SetAlarmState({ name, value, reason });
       return {};
     }
+    case "GetMetricData":
+      return cloudWatch.GetMetricData(input);
     default:
       throw new AwsError("InvalidAction", `The local CloudWatch does not know ${action}.`);
   }
