@@ -5,14 +5,13 @@ import { targetGroupName } from "../migration/names";
 import { type ListenerGroup, type ListenerSettings } from "../migration/settings";
 import { shapeOf } from "../migration/stages";
 import { GATEWAY_PORT } from "./network";
-import { type StageGate } from "./stageGate";
-import { weightHooks } from "./weights";
+import { type WeightContext, weightHooks } from "./weights";
 
 export interface TrafficSplitArgs {
   readonly settings: ListenerSettings;
   /** Security groups of the program's own load balancer. */
   readonly securityGroups: readonly pulumi.Input<string>[];
-  readonly gate: StageGate;
+  readonly gate: WeightContext["gate"];
 }
 
 /** Target groups and rule of one gateway group. */

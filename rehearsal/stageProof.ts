@@ -1,6 +1,7 @@
 import { lastEntry, parseRecord } from "../migration/record";
 import { type Stage } from "../migration/stages";
 import { type FreezeBy, isGate, missingChanges, unexpectedChanges } from "./expectations";
+import { outOfOrder } from "./order";
 import { type Operation } from "./stack";
 import { type DatabaseSummary, type StageSummary } from "./summary";
 
@@ -20,7 +21,7 @@ export class RehearsalFailure extends Error {
 }
 
 /**
- * An update may change only what the stage table names, and it has to do what makes the stage.
+ * An update may change only what the stage table names, in the order that B needs, and it has to do what makes the stage.
  *
  * @throws RehearsalFailure naming what was changed, or was not
  */
@@ -31,6 +32,8 @@ export function onlyTheStagesOwn(stage: Stage, { changes }: Operation, expected:
     const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");
     throw new RehearsalFailure(`${stage} changed what the stage table does not name: ${list}`);
   }
+  const wrong = outOfOrder(changes);
+  if (wrong.length > 0) throw new RehearsalFailure(`${stage} came in the wrong order: ${wrong.join("; ")}`);
   const missing = expected.again === true ? [] : missingChanges(stage, changes, freezeBy);
   if (missing.length > 0) throw new RehearsalFailure(`${stage} was entered without ${missing.join(", ")}`);
   if (expected.gate !== false && !changes.some(isGate)) {
