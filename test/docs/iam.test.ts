@@ -127,20 +127,22 @@ describe("IAM policies", () => {
   });
 
   describe("bind to what is in Pulumi.prod.yaml", () => {
-    const { config } = parse(readFileSync(join(ROOT, "Pulumi.prod.yaml"), "utf8")) as {
-      readonly config: Readonly<Record<string, never>>;
-    };
-    const setting = <T>(key: string): T => config[`api7-migration:${key}`] as T;
-    const listener = setting<{ readonly listenerArn: string }>("loadBalancer").listenerArn;
+    interface Config {
+      readonly "api7-migration:loadBalancer": { readonly listenerArn: string };
+      readonly "api7-migration:network": { readonly clusterBSecurityGroupId: string };
+      readonly "api7-migration:tags": { readonly project: string };
+    }
+    const { config } = parse(readFileSync(join(ROOT, "Pulumi.prod.yaml"), "utf8")) as { readonly config: Config };
+    const listener = config["api7-migration:loadBalancer"].listenerArn;
     const rule = `${listener.replace(":listener/", ":listener-rule/")}/9683b2d02a6cabee`;
     const strangers = "arn:aws:elasticloadbalancing:eu-central-1:444455556666:listener-rule/app/other/1/2/3";
-    const own = { "aws:ResourceTag/project": setting<Readonly<Record<string, string>>>("tags")["project"] ?? "" };
+    const own = { "aws:ResourceTag/project": config["api7-migration:tags"].project };
     const db = (name: string): string => `arn:aws:rds:eu-central-1:444455556666:db:${name}`;
     const snapshot = (name: string): string => `arn:aws:rds:eu-central-1:444455556666:snapshot:${name}`;
     const group = (name: string): string =>
       `arn:aws:elasticloadbalancing:eu-central-1:444455556666:targetgroup/${name}/73e2d6bc24d8a067`;
     const securityGroup = (id: string): string => `arn:aws:ec2:eu-central-1:444455556666:security-group/${id}`;
-    const { clusterBSecurityGroupId: groupB } = setting<{ readonly clusterBSecurityGroupId: string }>("network");
+    const { clusterBSecurityGroupId: groupB } = config["api7-migration:network"];
     const zone = "arn:aws:route53:::hostedzone/Z0123456789EXAMPLE";
     const names = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
     const elb = "elasticloadbalancing:";

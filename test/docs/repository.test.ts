@@ -10,7 +10,7 @@ import { ROOT } from "./pages";
 /** What surrounds the code: licence, change log, release notes, and the settings of tools that no other test opens. */
 
 const read = (name: string): string => readFileSync(join(ROOT, name), "utf8");
-const json = <T>(name: string): T => JSON.parse(read(name).replace(/^\s*\/\/.*$/gm, "")) as T;
+const json = (name: string): unknown => JSON.parse(read(name).replace(/^\s*\/\/.*$/gm, ""));
 
 interface Manifest {
   readonly version: string;
@@ -19,13 +19,13 @@ interface Manifest {
 }
 
 describe("the repository", () => {
-  const manifest = json<Manifest>("package.json");
+  const manifest = json("package.json") as Manifest;
 
   it("has the Apache License 2.0, word for word, and says so", () => {
     // Of https://www.apache.org/licenses/LICENSE-2.0.txt
     const digest = createHash("sha256").update(read("LICENSE")).digest("hex");
     assert.equal(digest, "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30");
-    const lock = json<{ readonly packages: Readonly<Record<string, Manifest>> }>("package-lock.json");
+    const lock = json("package-lock.json") as { readonly packages: Readonly<Record<string, Manifest>> };
     assert.deepEqual([manifest.license, lock.packages[""]?.license], ["Apache-2.0", "Apache-2.0"]);
   });
 
@@ -59,7 +59,7 @@ describe("the repository", () => {
       readonly postCreateCommand: string;
       readonly postStartCommand: string;
     }
-    const container = json<Container>(".devcontainer/devcontainer.json");
+    const container = json(".devcontainer/devcontainer.json") as Container;
     const dockerfile = read(join(".devcontainer", container.build.dockerfile));
     const [, major = "0"] = /^FROM node:(\d+)-/m.exec(dockerfile) ?? [];
     assert.ok(Number(major) >= Number(/\d+/.exec(manifest.engines.node)?.[0]));
@@ -71,8 +71,9 @@ describe("the repository", () => {
   });
 
   it("gives editors the schema for every stack file", () => {
-    const settings =
-      json<Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>>(".vscode/settings.json");
+    const settings = json(".vscode/settings.json") as Readonly<
+      Record<string, Readonly<Record<string, readonly string[]>>>
+    >;
     const [[schema, patterns] = ["", []]] = Object.entries(settings["yaml.schemas"] ?? {});
     assert.ok(existsSync(join(ROOT, schema)));
     assert.deepEqual(patterns, ["Pulumi.*.yaml"]);

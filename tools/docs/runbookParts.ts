@@ -188,7 +188,7 @@ const LIMITS: readonly Limit[] = [
 
 function limitsPart(stacks: readonly StackSettings[]): string {
   const limits = stacks.map(({ values }) => ({
-    judge: judgeSchema.parse(values["judge"]) as JudgeSettings,
+    judge: judgeSchema.parse(values["judge"]),
     pilot: pilotSchema.parse(values["pilot"]),
     soakHours: SCHEMA.soakHours.parse(values["soakHours"]),
     standbyHours: SCHEMA.standbyHours.parse(values["standbyHours"]),
