@@ -4,8 +4,11 @@ import { gridOf } from "../migration/metrics/grid";
 import { trafficShare } from "../migration/stages";
 import { type GateCheck, type GateContext, type Move } from "./context";
 import { metricsOf, wayUp, type WayUp } from "./metrics/wayUp";
+import { newestFigures } from "../migration/judge/figures";
 import { CouldNotLook, Report, type CheckResult } from "./result";
 
+/** What people are shown of A and B: the newest minute. */
+const FIGURES_SECONDS = 60;
 const CHECK = "judge";
 const MINUTE_MS = 60_000;
 /** Connections and the like are told for this time. */
@@ -48,6 +51,7 @@ async function checkJudge(context: GateContext): Promise<CheckResult> {
     notes: answer.notes,
     steps: answer.steps,
     stillNeeded: needed ?? null,
+    figures: newestFigures(samples, state.step?.weightB ?? 0, FIGURES_SECONDS) ?? null,
     source: seen.source.name,
     samples: samples.length,
     until: new Date(untilMs).toISOString(),
