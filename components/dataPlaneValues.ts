@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { LEAVING } from "../migration/leaving";
 import { CONTROL_PLANE_B, gatewayRelease } from "../migration/names";
 import { type Settings } from "../migration/settings";
 import { apartFrom, repository, spread } from "./placement";
@@ -7,11 +8,6 @@ import { apartFrom, repository, spread } from "./placement";
 const CERTIFICATE_FILES = { certificate: "tls.crt", key: "tls.key", authority: "ca.crt" } as const;
 const STATUS_PORT = 7085;
 
-/**
- * How a gateway leaves: it goes on serving while the load balancer forgets it, then lets requests in flight finish.
- * The grace period holds both, with time to spare.
- */
-const LEAVING = { preStopSeconds: 30, workerShutdownSeconds: 240, graceSeconds: 300 } as const;
 /** Connections stay open for longer than the load balancer keeps them, else it reuses one that is being closed: 502. */
 const BEYOND_IDLE_SECONDS = 15;
 

@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
+import { scopeOf } from "../migration/scope";
+import { describeDrain, drainB } from "./drain";
 import { MigrationStack } from "./migrationStack";
 import { describeOutcome, rollBack, type RollbackOutcome } from "./rollback";
 import { type StackState } from "./stackState";
+import { viewOf } from "./standing";
 
 /**
  * `npm run rollback -- --stack NAME`: all requests back to A, for somebody who has never seen this tool.
@@ -13,6 +16,7 @@ import { type StackState } from "./stackState";
 interface Options {
   readonly stack: string;
   readonly direct?: boolean;
+  readonly drain?: boolean;
   readonly state?: string;
   readonly cwd: string;
   readonly json?: boolean;
@@ -30,6 +34,7 @@ async function main(): Promise<number> {
     .description("Brings all requests back to A. Ends an update that is in the way. Asks nothing.")
     .requiredOption("--stack <name>", "the stack of the migration, as in Pulumi.<name>.yaml")
     .option("--direct", "make the bare load balancer call first, then reconcile the state; needs only that permission")
+    .option("--drain", "afterwards, end the WebSockets and streams that are still open on B: its gateways are replaced")
     .option("--state <file>", "a saved `pulumi stack export`, for --direct when the state cannot be read")
     .option("--cwd <folder>", "the project folder", process.cwd())
     .option("--json", "print the outcome as JSON")
@@ -52,7 +57,18 @@ async function main(): Promise<number> {
       ? JSON.stringify({ ...rest, updateSeconds: update?.seconds }, null, 2)
       : describeOutcome(options.stack, outcome).join("\n");
   process.stdout.write(`${text}\n`);
+  // A has every new request by now: whatever becomes of the connections, the way back was gone.
+  if (options.drain === true && EXIT_CODES[outcome.result] !== 1) (await drained(stack)).forEach(say);
   return EXIT_CODES[outcome.result];
+}
+
+/** What was begun on B, or why not, for people. */
+async function drained(stack: MigrationStack): Promise<readonly string[]> {
+  try {
+    return describeDrain(await drainB(scopeOf((await viewOf(stack)).settings), new Date()));
+  } catch (error) {
+    return [`B's open connections were left alone: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 async function savedState(file: string): Promise<StackState> {
