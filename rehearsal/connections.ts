@@ -30,10 +30,13 @@ interface Answer {
   readonly data?: { readonly result: readonly { readonly value: readonly [number, string] }[] };
 }
 
-/** Open connections less those that wait for a request; undefined when the server does not know. */
+/**
+ * Open connections less those that wait for a request, and less the scrape's own at each gateway; undefined when the
+ * server does not know.
+ */
 async function inFlight(url: string): Promise<number | undefined> {
-  const sum = async (state: string): Promise<number | undefined> => {
-    const query = encodeURIComponent(`sum(${GAUGE}{state="${state}"})`);
+  const ask = async (operator: "sum" | "count", state: string): Promise<number | undefined> => {
+    const query = encodeURIComponent(`${operator}(${GAUGE}{state="${state}"})`);
     try {
       const response = await fetch(`${url}api/v1/query?query=${query}`, { signal: AbortSignal.timeout(5_000) });
       const value = ((await response.json()) as Answer).data?.result[0]?.value[1];
@@ -43,6 +46,11 @@ async function inFlight(url: string): Promise<number | undefined> {
       return undefined;
     }
   };
-  const [active, waiting] = await Promise.all([sum("active"), sum("waiting")]);
-  return active === undefined || waiting === undefined ? undefined : active - waiting;
+  const [active, waiting, gateways] = await Promise.all([
+    ask("sum", "active"),
+    ask("sum", "waiting"),
+    ask("count", "active"),
+  ]);
+  if (active === undefined || waiting === undefined || gateways === undefined) return undefined;
+  return active - waiting - gateways;
 }

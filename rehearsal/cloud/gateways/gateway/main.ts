@@ -65,7 +65,11 @@ async function main(): Promise<void> {
       version,
       etcdReachable: agent.reachable,
       modifyIndexes: agent.configuration.modifyIndexes,
-      connections: { active: listeners.open, waiting: Math.max(0, listeners.open - proxy.active - webSockets.open) },
+      // As nginx counts it, the connection that asks is one of the active ones.
+      connections: {
+        active: listeners.open + 1,
+        waiting: Math.max(0, listeners.open - proxy.active - webSockets.open),
+      },
     });
     response.writeHead(200, { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" }).end(text);
   });
