@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { type GateRequest } from "../migration/gateRequest";
-import { stateOf, type EntryDigests, type MigrationRecord } from "../migration/record";
+import { stateOf, type EntryDraft, type MigrationRecord } from "../migration/record";
 import { setStageCommand, shapeOf, type Stage } from "../migration/stages";
 import { Systems, type GateCheck, type GateContext, type Move } from "./context";
 import { copyDigest } from "./copyProved";
 import { RecordFolder } from "./evidence";
 import { recordedFingerprint, takesFingerprint } from "./freezeHeld";
 import { type GateInput, type Outcome } from "./gateInput";
+import { unjudged } from "./judge";
 import { type JudgedMove } from "./move";
 import { overall, renderFindings, textOf, type CheckResult } from "./result";
 import { runWithin, withSignal } from "./run";
@@ -60,7 +61,7 @@ export async function runChecks(checks: readonly GateCheck[], context: GateConte
 export function forRecord(
   move: Move,
   results: readonly CheckResult[],
-): { readonly checks: readonly { name: string; verdict: CheckResult["verdict"] }[]; readonly digests?: EntryDigests } {
+): Pick<EntryDraft, "checks" | "digests" | "unjudged"> {
   const configurationA = takesFingerprint(move)
     ? // Of two fingerprints the one that was compared with B.
       [...results.filter(({ check }) => check === EQUAL_CHECK), ...results]
@@ -77,6 +78,7 @@ export function forRecord(
   return {
     checks: results.map(({ check, verdict }) => ({ name: check, verdict })),
     ...(Object.keys(digests).length > 0 && { digests }),
+    ...unjudged(results),
   };
 }
 

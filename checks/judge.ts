@@ -1,6 +1,7 @@
 import { expectedBake, type Baseline } from "../migration/judge";
 import { METRICS } from "../migration/judge/budget";
 import { gridOf } from "../migration/metrics/grid";
+import { type EntryDraft } from "../migration/record";
 import { trafficShare } from "../migration/stages";
 import { type GateCheck, type GateContext, type Move } from "./context";
 import { metricsOf, wayUp, type WayUp } from "./metrics/wayUp";
@@ -26,6 +27,13 @@ export const judge: GateCheck = {
   appliesTo: leavesTraffic,
   run: checkJudge,
 };
+
+/** For the record: the decision not to judge, where that is what the check says. */
+export function unjudged(results: readonly CheckResult[]): Pick<EntryDraft, "unjudged"> {
+  const evidence = results.find(({ check }) => check === CHECK)?.evidence;
+  const { judge: said, by, reason } = evidence ?? {};
+  return said === "none" && typeof by === "string" && typeof reason === "string" ? { unjudged: { by, reason } } : {};
+}
 
 /** Moves up from a traffic step: what B did there decides. */
 export function leavesTraffic({ kind, from }: Move): boolean {

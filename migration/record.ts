@@ -163,13 +163,19 @@ function fold(record: MigrationRecord): { record: MigrationRecord; evidence?: Ev
 }
 
 function clipTexts(draft: EntryDraft): EntryDraft {
-  const { override, live, emergency } = draft;
+  const { override, live, emergency, unjudged } = draft;
   return {
     ...draft,
     by: clip(draft.by, CLIP_BYTES.by),
     commit: clip(draft.commit, CLIP_BYTES.commit),
     ...(override && { override: clipOverride(override) }),
     ...(emergency && { emergency: clipEmergency(emergency) }),
+    ...(unjudged && {
+      unjudged: {
+        by: clip(unjudged.by, CLIP_BYTES.unjudgedBy),
+        reason: clip(unjudged.reason, CLIP_BYTES.unjudgedReason),
+      },
+    }),
     ...(live && {
       live: Object.fromEntries(Object.entries(live).map(([group, seen]) => [group, clip(seen, CLIP_BYTES.live)])),
     }),

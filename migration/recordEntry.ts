@@ -67,6 +67,8 @@ export interface EntryDraft {
   readonly checks: readonly RecordedCheck[];
   readonly digests?: EntryDigests | undefined;
   readonly emergency?: EmergencyEntry | undefined;
+  /** Who decided that B is not compared with A at this step, and why. */
+  readonly unjudged?: { readonly by: string; readonly reason: string } | undefined;
   readonly events?: EventsDigest | undefined;
   /** The same for the pilot's own events, where a pilot runs. */
   readonly pilotEvents?: EventsDigest | undefined;
@@ -191,6 +193,8 @@ export const CLIP_BYTES = {
   commit: 60,
   overrideBy: 80,
   reason: 240,
+  unjudgedBy: 60,
+  unjudgedReason: 120,
   emergencyBy: 80,
   emergencyReason: 160,
   live: 60,

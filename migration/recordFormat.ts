@@ -55,6 +55,7 @@ const ENTRY = z.strictObject({
       changes: z.strictObject({ a: z.int().min(0), b: z.int().min(0) }).optional(),
     })
     .optional(),
+  unjudged: z.strictObject({ by: TEXT, reason: TEXT }).optional(),
   events: EVENTS.optional(),
   pilotEvents: EVENTS.optional(),
   live: DIGESTS.optional(),

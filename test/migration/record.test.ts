@@ -215,6 +215,15 @@ describe("record: limits", () => {
       evidence: sha256("x"),
     });
 
+  it("keeps who decided that nothing is judged, within the same limit", () => {
+    const unjudged = { by: "Ada", reason: "a lab" };
+    const record = parseRecord(renderRecord(recordOf(draft("traffic-25", 0, { unjudged }))));
+    assert.deepEqual(record.entries[0]?.unjudged, unjudged);
+    const { entry } = appendEntry(EMPTY_RECORD, { ...big(0), unjudged: { by: long, reason: long } });
+    assert.ok(Buffer.byteLength(canonicalJson(entry)) <= MAX_ENTRY_BYTES);
+    assert.match(entry.unjudged?.reason ?? "", /^é+…$/);
+  });
+
   it("an entry stays within 2 KiB, its texts clipped, and the rest kept", () => {
     const { entry } = appendEntry(EMPTY_RECORD, big(0));
     assert.ok(Buffer.byteLength(canonicalJson(entry)) <= MAX_ENTRY_BYTES);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { capacity } from "../../../checks/capacity";
 import { Systems, type GateContext, type GateCheck, type Move } from "../../../checks/context";
+import { forRecord } from "../../../checks/gateParts";
 import { judge } from "../../../checks/judge";
 import { quiet } from "../../../checks/quiet";
 import { CouldNotLook, type CheckResult } from "../../../checks/result";
@@ -321,7 +322,10 @@ describe("check: judge, split and capacity on Prometheus", () => {
       assert.equal(result.verdict, "holds");
       assert.match(result.notes.join(), /by decision of Ada/);
     }
-    assert.deepEqual((await run(judge, given)).evidence, { judge: "none", by: "Ada", reason: "a lab" });
+    const judged = await run(judge, given);
+    assert.deepEqual(judged.evidence, { judge: "none", by: "Ada", reason: "a lab" });
+    assert.deepEqual(forRecord(given.move, [judged]).unjudged, { by: "Ada", reason: "a lab" });
+    assert.equal(forRecord(given.move, [{ ...judged, evidence: { judge: "go" } }]).unjudged, undefined);
   });
 
   it("applies to moves up from a traffic step alone", () => {
