@@ -1,9 +1,17 @@
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { runScenario } from "./run";
+import { format } from "prettier";
+import { faultTable } from "./faultTable";
+import { runScenario, type RunResult } from "./run";
 import { SCENARIOS } from "./scenarios";
+import { type Scenario } from "./scenarios/scenario";
+import { strict } from "./scenarios/strict";
 import { DEFAULT_SETTINGS } from "./settings";
 import { rollbackText, secondsText, type Summary } from "./summary";
+
+/** In the place of a scenario's name: every one that does not take hours. */
+const ALL = "all";
 
 /** `npm run rehearse`: the whole migration on one computer. */
 
@@ -19,7 +27,7 @@ interface Options {
 
 const program = new Command("rehearse")
   .description("Rehearse the migration on this computer: real engine, real databases, real traffic, local clouds.")
-  .option("--scenario <name>", "what to rehearse; --list shows all", "migration")
+  .option("--scenario <name>", "what to rehearse; --list shows all; all: every one but strict", "migration")
   .option("--list", "show all scenarios")
   .option("--rate <requests/s>", "plain requests a second, 1-2000", whole(1, 2000), 400)
   .option("--pace <factor>", "how much faster than prescribed waits pass, 1-100; rates stay", whole(1, 100), 20)
@@ -41,24 +49,51 @@ async function main(options: Options): Promise<number> {
     for (const { name, description } of SCENARIOS) process.stdout.write(`${name.padEnd(14)} ${description}\n`);
     return 0;
   }
+  if (options.scenario === ALL) return all(options);
   const scenario = SCENARIOS.find(({ name }) => name === options.scenario);
   if (scenario === undefined) {
-    const names = SCENARIOS.map(({ name }) => name).join(", ");
+    const names = [...SCENARIOS.map(({ name }) => name), ALL].join(", ");
     process.stderr.write(`--scenario ${options.scenario}: no such scenario; there are ${names}.\n`);
     return 2;
   }
-  const { summary, files, failure } = await runScenario(scenario, {
+  const { summary } = await runOne(scenario, options, resolve(options.out));
+  return summary.ok ? 0 : 1;
+}
+
+async function runOne(scenario: Scenario, options: Options, out: string): Promise<RunResult> {
+  const result = await runScenario(scenario, {
     ratePerSecond: options.rate,
     pace: options.pace,
     routes: options.routes,
-    out: resolve(options.out),
+    out,
     kubernetes: options.kubernetes === "real" ? "real" : undefined,
     settings: DEFAULT_SETTINGS,
     show: process.stdout.isTTY ? "live" : "lines",
   });
+  const { summary, files, failure } = result;
   process.stdout.write(closing(summary, files));
   if (failure !== undefined) process.stderr.write(`\nThe rehearsal did not hold: ${failure.message}\n`);
-  return summary.ok ? 0 : 1;
+  return result;
+}
+
+/** One after the other, each in a folder of its own, and one table of everything that was broken. */
+async function all(options: Options): Promise<number> {
+  const at = new Date();
+  const summaries: Summary[] = [];
+  const chosen = SCENARIOS.filter((scenario) => scenario !== strict);
+  for (const [index, scenario] of chosen.entries()) {
+    process.stdout.write(`\n${index + 1} of ${chosen.length}: ${scenario.name}, ${scenario.description}\n`);
+    const { summary } = await runOne(scenario, options, resolve(options.out, scenario.name));
+    summaries.push(summary);
+  }
+  const command = `npm run rehearse -- --scenario all --rate ${options.rate} --routes ${options.routes}`;
+  const path = resolve(options.out, "faults.md");
+  await writeFile(path, await format(faultTable({ summaries, at, command }), { parser: "markdown" }));
+  const failed = summaries.filter(({ ok }) => !ok).map(({ scenario }) => scenario);
+  process.stdout.write(
+    `\n${summaries.length} scenarios, ${failed.length === 0 ? "all held" : `not held: ${failed.join(", ")}`}\nsee ${path}\n`,
+  );
+  return failed.length === 0 ? 0 : 1;
 }
 
 function closing({ stages, totals, rollback, database }: Summary, files: readonly string[]): string {

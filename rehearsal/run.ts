@@ -5,9 +5,10 @@ import { type LoadSnapshot } from "./cloud/traffic";
 import { Rehearsal, type RehearsalOptions } from "./rehearsal";
 import { writeReport } from "./report";
 import { judgingText } from "./judging";
-import { type Scenario } from "./scenarios/scenario";
+import { round } from "./measure";
+import { type Scenario, type Step } from "./scenarios/scenario";
 import { programHere, ticketOf, writeTicket } from "./ticket";
-import { removeResults, type Summary, writeSummary } from "./summary";
+import { removeResults, type StepSummary, type Summary, writeSummary } from "./summary";
 
 export interface RunOptions extends Omit<RehearsalOptions, "lookSeconds" | "maxSeconds" | "report"> {
   /** Folder for `summary.json` and the report. */
@@ -26,11 +27,12 @@ export interface RunResult {
 
 interface Context {
   rehearsal?: Rehearsal;
+  readonly steps: StepSummary[];
 }
 
 /** Runs one scenario from beginning to end, writes what was measured, and leaves nothing running. */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<RunResult> {
-  const context: Context = {};
+  const context: Context = { steps: [] };
   const tasks = new Listr<Context, "default" | "verbose" | "silent", "verbose">(
     [
       {
@@ -55,7 +57,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
         title: step.title,
         task: async (_: Context, task: { output: string }) => {
           if (context.rehearsal === undefined) throw new Error("the rehearsal was not set up");
-          await step.run(context.rehearsal, (line) => (task.output = line));
+          await runStep(step, context.rehearsal, context.steps, (line) => (task.output = line));
         },
         rendererOptions: { persistentOutput: true },
       })),
@@ -96,15 +98,45 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const load = await loadOf(context.rehearsal);
   if (context.rehearsal !== undefined && load !== undefined) {
     const { rehearsal } = context;
-    const preliminary = summarize(scenario, rehearsal, load, failure);
+    const preliminary = summarize(scenario, context, load, failure);
     const record = join(options.out, "record");
     await note(async () => {
       files.push(...(await writeReport(options.out, preliminary, rehearsal, load, record)));
     });
   }
-  const summary = summarize(scenario, context.rehearsal, load, failure);
+  const summary = summarize(scenario, context, load, failure);
   files.unshift(await writeSummary(options.out, summary));
   return { summary, files, ...(failure === undefined ? {} : { failure }) };
+}
+
+/** Runs one step, and notes how it went, whether it held or not. */
+async function runStep(
+  step: Step,
+  rehearsal: Rehearsal,
+  steps: StepSummary[],
+  say: (line: string) => void,
+): Promise<void> {
+  const begun = performance.now();
+  const { failed: before } = await rehearsal.loadSnapshot();
+  const stage = rehearsal.stages.at(-1)?.stage ?? null;
+  let said = "";
+  const failure = await failureOf(async () =>
+    step.run(rehearsal, (line) => {
+      said = line;
+      say(line);
+    }),
+  );
+  const after = (await loadOf(rehearsal))?.failed ?? before;
+  steps.push({
+    title: step.title,
+    fault: step.fault === true,
+    stage,
+    seconds: round((performance.now() - begun) / 1000, 2),
+    said,
+    failedRequests: after - before,
+    held: failure === undefined,
+  });
+  if (failure !== undefined) throw failure;
 }
 
 /** The record, its evidence and the pilot's events, from which `pilot report --from` can be made once more. */
@@ -155,7 +187,7 @@ function endOnSignal(close: () => Promise<void> | undefined): () => void {
 
 function summarize(
   scenario: Scenario,
-  rehearsal: Rehearsal | undefined,
+  { rehearsal, steps }: Context,
   load: LoadSnapshot | undefined,
   failure: Error | undefined,
 ): Summary {
@@ -169,5 +201,6 @@ function summarize(
     judged: rehearsal?.judged ?? [],
     faults: rehearsal?.faults ?? [],
     connections: rehearsal?.connections ?? [],
+    steps,
   };
 }

@@ -71,6 +71,21 @@ export interface FaultSummary {
   readonly backSeconds: number | null;
 }
 
+/** One step of the scenario, as it went. */
+export interface StepSummary {
+  readonly title: string;
+  /** Whether something is broken on purpose in it. */
+  readonly fault: boolean;
+  /** The stage that was in effect when it began; null before the first. */
+  readonly stage: string | null;
+  readonly seconds: number;
+  /** What it told last: for a fault, what the program said. */
+  readonly said: string;
+  /** Requests that failed from its beginning to its end. */
+  readonly failedRequests: number;
+  readonly held: boolean;
+}
+
 /** Connections that stay open: streamed answers and WebSockets. */
 export interface ConnectionsSummary {
   readonly stage: string;
@@ -92,6 +107,7 @@ export interface Summary {
   readonly judged: readonly JudgedSummary[];
   readonly faults: readonly FaultSummary[];
   readonly connections: readonly ConnectionsSummary[];
+  readonly steps: readonly StepSummary[];
 }
 
 /** Takes away what an earlier run left: a run that ends early must not show another one's results. */

@@ -58,6 +58,7 @@ function climbTo(stage: Stage): Step {
 function backWithBDead(stage: Stage): Step {
   return {
     title: `rollback from ${stage} with B dead`,
+    fault: true,
     async run(rehearsal, say) {
       await kill(rehearsal);
       try {

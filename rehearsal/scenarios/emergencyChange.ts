@@ -39,6 +39,7 @@ export const emergencyChange: Scenario = {
 function lateChange(): Step {
   return {
     title: "a route of A renamed after the freeze: traffic-50 is refused, the row and its time named",
+    fault: true,
     async run(rehearsal, say) {
       const { instanceIdentifier } = rehearsal.world.databaseA;
       await changeRow(rehearsal, instanceIdentifier, CHANGED_ROW.change);
@@ -89,6 +90,7 @@ function madeOnA(): Step {
 function heldWhileOpen(): Step {
   return {
     title: "traffic-50 while it is open: refused by preview and up, with --target too",
+    fault: true,
     async run(rehearsal, say) {
       const { stack } = rehearsal;
       await stack.configure({ stage: "traffic-50" });
@@ -111,6 +113,7 @@ function heldWhileOpen(): Step {
 function refusedWhileUnequal(): Step {
   return {
     title: "the setting taken away while A alone has the change: refused, the difference named, A stays open",
+    fault: true,
     async run(rehearsal, say) {
       await rehearsal.stack.configure({ emergencyChange: undefined });
       const message = await rehearsal.refused(async () => rehearsal.stack.up());

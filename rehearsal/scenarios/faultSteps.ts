@@ -29,6 +29,7 @@ const MENDED_SECONDS = 120;
 export function holds(fault: Fault, to: Stage): Step {
   return {
     title: `${fault.name}: ${to} is held`,
+    fault: true,
     async run(rehearsal, say) {
       const made = await make(rehearsal, fault, to, say);
       await made.mend();
@@ -46,6 +47,7 @@ export function holds(fault: Fault, to: Stage): Step {
 export function staysHeld(fault: Fault, to: Stage): Step {
   return {
     title: `${fault.name}: ${to} is held`,
+    fault: true,
     async run(rehearsal, say) {
       const made = await make(rehearsal, fault, to, say);
       await made.mend();
@@ -58,6 +60,7 @@ export function staysHeld(fault: Fault, to: Stage): Step {
 export function goesBack(fault: Fault, from: Stage, to: Stage): Step {
   return {
     title: `${fault.name}: back`,
+    fault: true,
     async run(rehearsal, say) {
       const made = await make(rehearsal, fault, to, say);
       await rehearsal.goBack(from);

@@ -45,6 +45,7 @@ const NAMES_TABLE = new RegExp(`\\btable \\S*\\b${CHANGED_ROW.table}\\b`);
 function changedRow(): Step {
   return {
     title: "one restored row changed behind the program's back: start is refused",
+    fault: true,
     async run(rehearsal, say) {
       const instance = await databaseB(rehearsal);
       await changeRow(rehearsal, instance, CHANGED_ROW.change);
@@ -60,6 +61,7 @@ function changedRow(): Step {
 function wronglyPinned(): Step {
   return {
     title: "data planes of B given A's DP Manager: traffic-5 is refused",
+    fault: true,
     async run(rehearsal, say) {
       await pointGatewaysAt(rehearsal, "b", "a");
       await rehearsal.stack.configure({ stage: "traffic-5" });
@@ -76,6 +78,7 @@ function wronglyPinned(): Step {
 function illegalMove(): Step {
   return {
     title: "traffic-5 to traffic-75: refused by preview and up, with --target too",
+    fault: true,
     async run(rehearsal, say) {
       const { stack } = rehearsal;
       const target = await rehearsal.weightTargets();
@@ -101,6 +104,7 @@ function illegalMove(): Step {
 function lateChangeOnA(): Step {
   return {
     title: "a late change on A: a legal step up by --target on the rule alone is checked and refused",
+    fault: true,
     async run(rehearsal, say) {
       const { databaseA } = rehearsal.world;
       const target = await rehearsal.weightTargets();
@@ -144,6 +148,7 @@ function targetedWayBack(): Step {
 function oldStageAgain(): Step {
   return {
     title: "the old stage set again: refused; with the rollback acknowledged, the first step only",
+    fault: true,
     async run(rehearsal, say) {
       const { stack } = rehearsal;
       await stack.configure({ stage: "traffic-25" });
@@ -167,6 +172,7 @@ function oldStageAgain(): Step {
 function weightsSetByHand(): Step {
   return {
     title: "weights set to 50/50 by hand, 100/0 in the state: rollback brings 100/0",
+    fault: true,
     async run(rehearsal, say) {
       await setWeightsByHand(rehearsal, 50);
       assertThat((await liveWeightB(rehearsal)) === 50, "the fault was not made");
@@ -185,6 +191,7 @@ const LOCK_SECONDS = 25;
 function hangingUpdate(): Step {
   return {
     title: "an update that hangs in a check: rollback gets through within seconds",
+    fault: true,
     async run(rehearsal, say) {
       const { stack, clouds, world } = rehearsal;
       const lock = clouds.call(

@@ -4,6 +4,8 @@ import { type RehearsalSettings } from "../settings";
 /** One thing to do or to prove, shown as one line. A step that does not hold throws. */
 export interface Step {
   readonly title: string;
+  /** Something is broken on purpose in it: it is a row of the table of faults. */
+  readonly fault?: boolean;
   run(rehearsal: Rehearsal, say: (line: string) => void): Promise<void>;
 }
 

@@ -89,6 +89,7 @@ function routeOf(rehearsal: Rehearsal, id: string): string {
 function letThroughByHand(): Step {
   return {
     title: "the refusing rule changed by hand: restore is refused and names it; mended by an update with refresh",
+    fault: true,
     async run(rehearsal, say) {
       await letWritesThroughByHand(rehearsal, PRIORITY + 1);
       await rehearsal.stack.configure({ stage: "restore" });
