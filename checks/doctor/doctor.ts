@@ -9,6 +9,7 @@ import {
   examineDatabaseA,
   examineIdentity,
   examineLoadBalancer,
+  examineMetrics,
   examineRds,
   examineState,
 } from "./systems";
@@ -68,6 +69,7 @@ function systemsOf(
     exam.look(() => examineLoadBalancer(exam, settings, signal)),
     exam.look(() => examineRds(exam, settings, signal)),
     exam.look(() => examineClock(exam, settings.region, request)),
+    exam.look(() => examineMetrics(exam, settings, signal)),
     exam.look(() => examineDatabaseA(exam, stack, request)),
     exam.look(() => examineCluster(exam, "A", settings, signal)),
     exam.look(() => examineCluster(exam, "B", settings, signal)),

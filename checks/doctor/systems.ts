@@ -167,6 +167,29 @@ export async function examineCluster(
   exam.well(label, `Kubernetes ${readJson(VERSION, answer, label).gitVersion}, namespace ${api.namespace} can be read`);
 }
 
+/** The metric servers answer. Whether they have the samples is asked by `check -- metrics`. @throws CouldNotLook */
+export async function examineMetrics(exam: Examination, settings: Settings, signal: AbortSignal): Promise<void> {
+  const { metrics } = settings;
+  if (metrics?.source !== "prometheus") {
+    exam.note(`no metric server was asked: the setting metrics names ${metrics?.source ?? "no source"}`);
+    return;
+  }
+  for (const server of new Set([metrics.a.url, metrics.b.url])) {
+    const url = new URL(`${server.replace(/\/$/, "")}/-/ready`);
+    const { status } = await exchange({ url, signal, subject: `metrics, ${url.host}` });
+    // A refusal is an answer: credentials are handed over by the commands that need them.
+    if (status < 500) exam.well("metrics", `${url.host} answers`);
+    else {
+      exam.finding({
+        subject: `metrics, ${url.host}`,
+        seen: `HTTP ${status}`,
+        expected: "a server that is ready",
+        remedy: "look at that server: without samples of A and B no traffic step ends",
+      });
+    }
+  }
+}
+
 /** This machine's clock against AWS's own. @throws CouldNotLook */
 export async function examineClock(
   exam: Examination,

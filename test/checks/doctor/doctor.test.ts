@@ -122,7 +122,9 @@ else { process.stderr.write(answer?.error ?? "no such command"); process.exitCod
     const text = readFileSync(join(ROOT, "Pulumi.prod.yaml"), "utf8")
       .replace("kubeconfig: kubeconfig/prod-a.yaml\n    context: prod-a", `kubeconfig: ${a.kubeconfig}`)
       .replace("kubeconfig: kubeconfig/prod-b.yaml\n    context: prod-b", `kubeconfig: ${b.kubeconfig}`);
-    writeFileSync(join(folder, "Pulumi.prod.yaml"), change(text + secrets.join("")));
+    // What answers is no Prometheus; that it answers is all that is asked.
+    const metrics = text.replaceAll("https://prometheus.prod.example.com", process.env["AWS_ENDPOINT_URL"] ?? "");
+    writeFileSync(join(folder, "Pulumi.prod.yaml"), change(metrics + secrets.join("")));
   }
 
   function request(changed: Partial<DoctorRequest> = {}): DoctorRequest {
@@ -150,14 +152,23 @@ else { process.stderr.write(answer?.error ?? "no such command"); process.exitCod
       diagnosis.well.map(({ subject }) => subject).sort(),
       [
         ...["AWS credentials", "Node", "Pulumi CLI", "RDS", "clock", "cluster A", "cluster B", "database A"],
-        ...["load balancer", "npm", "packages", "plugin aws", "plugin command", "plugin kubernetes", "plugin random"],
+        ...[
+          "load balancer",
+          "metrics",
+          "npm",
+          "packages",
+          "plugin aws",
+          "plugin command",
+          "plugin kubernetes",
+          "plugin random",
+        ],
         ...["settings", "state"],
       ].sort(),
     );
     const text = describeDiagnosis(diagnosis);
     assert.match(text, /^well {2}database A +PostgreSQL 15\S* as api7ee/m);
     assert.match(text, /kubectl and helm are not needed/);
-    assert.match(text, /17 well, 0 not$/);
+    assert.match(text, /18 well, 0 not$/);
   });
 
   const wrong: readonly (readonly [
@@ -267,6 +278,13 @@ else { process.stderr.write(answer?.error ?? "no such command"); process.exitCod
       "state",
       /AccessDenied/,
       /pulumi login/,
+    ],
+    [
+      "a metric server that is gone",
+      () => stackFile((text) => text.replaceAll(process.env["AWS_ENDPOINT_URL"] ?? "?", "http://127.0.0.1:9")),
+      "metrics, 127.0.0.1:9",
+      /ECONNREFUSED/,
+      /can reach it/,
     ],
     ["an API server that is gone", () => b.die(), "cluster B", /ECONNREFUSED|socket hang up/, /can reach it/],
     [
