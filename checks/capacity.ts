@@ -8,8 +8,12 @@ import { Report, type CheckResult } from "./result";
 
 const CHECK = "capacity";
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Use is looked at in minutes, or over so many samples where these come quicker than four a minute. */
+const SAMPLES = 4;
 const PEAK_PERIOD_MS = 5 * MINUTE_MS;
+const PEAK_SAMPLES = 20;
+/** Stretches of that length in which the highest rate is looked for: a day of five minutes each. */
+const PEAK_STRETCHES = 288;
 
 /**
  * Whether B's gateways and database will do at the next weight: use per request as seen so far, projected to the highest
@@ -31,7 +35,8 @@ async function checkCapacity(context: GateContext): Promise<CheckResult> {
     return report.result();
   }
   const from = seen.samples.find(({ b }) => b !== undefined)?.atMs ?? seen.untilMs;
-  const period = Math.max(MINUTE_MS, periodFor(from, seen.untilMs, seen.source.periodMs));
+  const shortest = Math.min(MINUTE_MS, SAMPLES * seen.source.periodMs);
+  const period = Math.max(shortest, periodFor(from, seen.untilMs, seen.source.periodMs));
   const grid = gridOf(from, seen.untilMs, period);
   const peak = await peakRate(seen);
   const next = shapeOf(context.move.to).weightB;
@@ -79,9 +84,10 @@ async function checkCapacity(context: GateContext): Promise<CheckResult> {
 
 /** Highest rate of A and B together in the day before, and in this way up. */
 async function peakRate({ source, samples, untilMs, periodMs }: WayUp): Promise<number | undefined> {
-  const rates = await source.rates(gridOf(untilMs - DAY_MS, untilMs, PEAK_PERIOD_MS));
-  // Over five minutes here too: one interval's burst is no rate that B has to bear.
-  const group = Math.max(1, Math.round(PEAK_PERIOD_MS / periodMs));
+  const stretchMs = Math.min(PEAK_PERIOD_MS, PEAK_SAMPLES * source.periodMs);
+  const rates = await source.rates(gridOf(untilMs - PEAK_STRETCHES * stretchMs, untilMs, stretchMs));
+  // Over as long here too: one interval's burst is no rate that B has to bear.
+  const group = Math.max(1, Math.round(stretchMs / periodMs));
   const here = chunks(samples, group).flatMap((part) => {
     if (part.length < group || part.some(({ a, b }) => a === undefined || b === undefined)) return [];
     const requests = part.reduce((sum, { a, b }) => sum + (a?.requests ?? 0) + (b?.requests ?? 0), 0);

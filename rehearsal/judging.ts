@@ -25,12 +25,16 @@ const WIDE = {
   // The load keeps requests in flight for seconds on purpose, a tenth of them at the smallest rate.
   absolute: { slowMs: 10_000, slowPercent: 10 },
   services: { marginErrors: 50, marginSlow: 50 },
+  capacity: { observations: 3 },
 } as const;
 
 /** How often Prometheus scrapes: production's 15 s would leave a step of 30 s with one sample. */
 export function scrapeSecondsOf(judging: Judging): number {
-  return judging === "production" ? 15 : 2;
+  return judging === "production" ? 15 : 1;
 }
+
+/** A scrape may come late on a busy computer: two of them fall into each sample. */
+const SCRAPES_A_SAMPLE = 2;
 
 /** Sources and their freshness follow the scrapes, which are as often here as the waits are short. */
 const DATA = { cleanMinutes: 0.2, silentMinutes: 0.5, staleSeconds: 30 } as const;
@@ -53,7 +57,7 @@ export function judgingSettings(world: World, judging: Judging): Readonly<Record
   return {
     metrics: {
       source: "prometheus",
-      periodSeconds: metrics.periodSeconds,
+      periodSeconds: judging === "production" ? metrics.periodSeconds : SCRAPES_A_SAMPLE * metrics.periodSeconds,
       delaySeconds: 1,
       a: { url: metrics.a, selector: 'cluster="a"', gateways: 'job="apisix"' },
       b: { url: metrics.b, selector: 'cluster="b"', gateways: 'job="apisix"' },
@@ -71,7 +75,7 @@ function judgeSettings(world: World, judging: Exclude<Judging, "none">): Readonl
         services: { ...WIDE.services, acceptThin: thinServices(world, THIN_PERCENT.wide) },
       };
     case "impatient":
-      return { warmUpSeconds: WIDE.warmUpSeconds, data: DATA };
+      return { warmUpSeconds: WIDE.warmUpSeconds, data: DATA, capacity: WIDE.capacity };
     case "production":
       return { services: { acceptThin: thinServices(world, THIN_PERCENT.production) } };
   }
