@@ -25,7 +25,10 @@ describe("what the test of the coverage finds", () => {
   /** A table in which every row is fine but one. */
   const table = (id: string, shown: string, promise = "a promise"): string =>
     ids
-      .map((one) => `| ${one} | ${one === id ? promise : "promised"} | ${one === id ? shown : "`index.ts`"} |`)
+      .map(
+        (one) =>
+          `| ${one} | ${one === id ? promise : "promised"} | \`index.ts\` | ${one === id ? shown : "`index.ts`"} |`,
+      )
       .join("\n");
 
   const cases: readonly (readonly [shown: string, RegExp | undefined])[] = [
@@ -54,9 +57,13 @@ describe("what the test of the coverage finds", () => {
     const of = (lines: readonly string[]): string => problemsOf(lines.join("\n"), world).join("; ");
     assert.equal(of(fine), "");
     assert.match(of(fine.slice(1)), /P1: no row/);
-    assert.match(of([...fine, "| P1 | again | `index.ts` |"]), /P1: two rows/);
-    assert.match(of([...fine, "| X9 | what | `index.ts` |"]), /X9: no such promise/);
+    assert.match(of([...fine, "| P1 | again | `index.ts` | `index.ts` |"]), /P1: two rows/);
+    assert.match(of([...fine, "| X9 | what | `index.ts` | `index.ts` |"]), /X9: no such promise/);
     assert.match(of([...fine.slice(1), fine[0] ?? ""]), /not in order/);
-    assert.match(of([table("C2", "`index.ts`", "")]), /C2: it does not say/);
+    assert.match(of([table("C2", "`index.ts`", "")]), /C2: it does not say what/);
+    const unbuilt = (built: string): string =>
+      of(fine.map((line) => line.replace(/^(\| S1 \| [^|]* \| )`index\.ts`/, `$1${built}`)));
+    assert.match(unbuilt(""), /S1: it does not say where/);
+    assert.match(unbuilt("`gone.ts`"), /S1: there is no gone\.ts/);
   });
 });

@@ -31,12 +31,17 @@ export const PROJECT: World = {
 interface Row {
   readonly id: string;
   readonly promise: string;
+  /** The files that do it. */
+  readonly built: string;
   readonly shown: string;
 }
 
 function rowsOf(page: string): readonly Row[] {
-  return [...page.matchAll(/^\|([^|]*)\|([^|]*)\|(.*)\|$/gm)]
-    .map(([, id = "", promise = "", shown = ""]) => ({ id: id.trim(), promise: promise.trim(), shown: shown.trim() }))
+  return [...page.matchAll(/^\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)\|$/gm)]
+    .map(([, ...cells]) => {
+      const [id = "", promise = "", built = "", shown = ""] = cells.map((cell) => cell.trim());
+      return { id, promise, built, shown };
+    })
     .filter(({ id }) => /^[A-Z]\d[a-z]?$/.test(id));
 }
 
@@ -53,9 +58,12 @@ export function problemsOf(page: string, world: World): readonly string[] {
   return [...missing, ...odd, ...twice, ...moved, ...rows.flatMap((row) => problemsOfRow(row, world))];
 }
 
-function problemsOfRow({ id, promise, shown }: Row, world: World): readonly string[] {
+function problemsOfRow({ id, promise, built, shown }: Row, world: World): readonly string[] {
   const problems: string[] = [];
   if (promise === "") problems.push(`${id}: it does not say what is promised`);
+  const places = codeIn(built);
+  if (places.length === 0) problems.push(`${id}: it does not say where it is built`);
+  for (const place of places) if (!world.exists(place)) problems.push(`${id}: there is no ${place}`);
   const [files, scenarios] = [filesIn(shown), scenariosIn(shown)];
   for (const file of files) if (!world.exists(file)) problems.push(`${id}: there is no ${file}`);
   for (const name of scenarios) if (!world.scenarios.has(name)) problems.push(`${id}: there is no scenario ${name}`);

@@ -311,6 +311,14 @@ else { process.stderr.write(answer?.error ?? "no such command"); process.exitCod
     });
   }
 
+  it("does not take a metric server that is not ready for well", async () => {
+    aws.fault = (action) => (action === "" ? error(503, "ServiceUnavailable", "starting") : undefined);
+    const diagnosis = await examine(request());
+    const { host } = new URL(process.env["AWS_ENDPOINT_URL"] ?? "");
+    assert.match(found(diagnosis, `metrics, ${host}`).seen, /HTTP 503/);
+    assert.equal(diagnosis.verdict, "fails");
+  });
+
   it("does not take a database that refuses for well, and keeps the password to itself", async () => {
     const dsn = server.dsn("api7ee", "api7ee", SECRET);
     const diagnosis = await examine(request({ environment: { MIGRATION_DATABASE_A_DSN: dsn } }));
