@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import type * as AlertRulesModule from "./commands/alertRules";
 import type * as ConfigurationModule from "./commands/configuration";
 import type * as DatabasesModule from "./commands/databases";
 import type * as DoctorModule from "./commands/doctor";
@@ -21,6 +22,7 @@ import { textOf } from "./result";
 
 /** Each command loads what it needs: the SDKs take longer to load than most checks take. */
 const load = createRequire(__filename);
+const alertRules = (): typeof AlertRulesModule => load("./commands/alertRules") as typeof AlertRulesModule;
 const configuration = (): typeof ConfigurationModule => load("./commands/configuration") as typeof ConfigurationModule;
 const databases = (): typeof DatabasesModule => load("./commands/databases") as typeof DatabasesModule;
 const doctor = (): typeof DoctorModule => load("./commands/doctor") as typeof DoctorModule;
@@ -112,6 +114,15 @@ function main(arguments_: readonly string[]): Promise<Outcome> {
     .option("--json", "print one JSON document, with what was missing")
     .action((options: MetricsModule.MetricsOptions) => {
       outcome = metrics().metricsCommand(options);
+    });
+
+  program
+    .command("alert-rules")
+    .description("a rule file for the Prometheus of cluster B: this stack's limits, and when to roll back")
+    .option("--stack <name>", "the stack; default: from the name of --file")
+    .option("--file <path>", "a stack file elsewhere; default: Pulumi.NAME.yaml")
+    .action((options: AlertRulesModule.AlertRulesOptions) => {
+      outcome = alertRules().alertRulesCommand(options);
     });
 
   const scoped = (name: string, description: string, waitSeconds: number): Command =>

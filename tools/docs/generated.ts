@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as prettier from "prettier";
 import { parseDocument } from "yaml";
+import { ruleFile } from "../../checks/commands/alertRules";
+import { judge } from "../../migration/settings/judgeSchema";
+import { metrics } from "../../migration/settings/metricsSchema";
 import { jsonSchemaOf } from "./jsonSchema";
 import { markdownOf } from "./markdown";
 import { pictures } from "./pictures";
@@ -12,6 +15,7 @@ import { settingsIn, stackFileOf } from "./stackFile";
 import { describeSettings, type Described, firstSentence } from "./settings";
 
 export const REFERENCE = "docs/configuration.md";
+export const ALERT_RULES = "docs/prometheus-rules.yaml";
 export const JSON_SCHEMA = "docs/Pulumi.stack.schema.json";
 export const RUNBOOK = "docs/runbook.md";
 export const SCALE = "docs/scale.md";
@@ -34,6 +38,7 @@ export async function generatedFiles(root: string): Promise<Readonly<Record<stri
     [JSON_SCHEMA]: JSON.stringify(jsonSchemaOf(settings)),
     [SCALE]: fillRegions(readFileSync(join(root, SCALE), "utf8"), scaleParts()),
     [RUNBOOK]: fillRegions(readFileSync(join(root, RUNBOOK), "utf8"), await runbookParts(root, stacks)),
+    ...Object.fromEntries(stacks.flatMap(({ stack, values }) => alertRulesOf(stack, values))),
     [PROJECT_FILE]: projectFile(readFileSync(join(root, PROJECT_FILE), "utf8"), settings),
     ...Object.fromEntries(stackFiles.map(([name, text]) => [name, stackFileOf(text, settings)])),
   };
@@ -42,6 +47,16 @@ export async function generatedFiles(root: string): Promise<Readonly<Record<stri
     async ([name, content]) => [name, await prettier.format(content, { ...options, filepath: name })] as const,
   );
   return { ...Object.fromEntries(await Promise.all(formatted)), ...(await pictures(root)) };
+}
+
+/** The alert rules of a stack that asks Prometheus; what everybody's stack would have is shown by production's. */
+function alertRulesOf(
+  stack: string,
+  values: Readonly<Record<string, unknown>>,
+): readonly (readonly [string, string])[] {
+  const source = metrics.parse(values["metrics"]);
+  if (stack !== "prod" || source?.source !== "prometheus") return [];
+  return [[ALERT_RULES, ruleFile({ stack, metrics: source, judge: judge.parse(values["judge"] ?? {}) })]];
 }
 
 /** Pulumi.yaml with the first sentence of each key's docstring as its description; everything else of it stays. */
