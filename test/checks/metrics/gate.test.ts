@@ -150,12 +150,15 @@ describe("check: judge, split and capacity on Prometheus", () => {
       JSON.stringify(old.findings),
     );
     fake.fault = () => ({ status: 503, body: "away" });
-    for (const check of [judge, split, capacity]) {
+    for (const check of [split, capacity]) {
       await assert.rejects(
         run(check, context()),
         (error: unknown) => error instanceof CouldNotLook && error.seen === "HTTP 503: away",
       );
     }
+    const away = await run(judge, context());
+    assert.deepEqual([away.verdict, away.evidence["judge"]], ["unknown", "hold"]);
+    assert.match(away.findings[0]?.seen ?? "", /HTTP 503: away/);
   });
 
   it("hold, when the newest counts are from the future or too old", async () => {
@@ -311,8 +314,11 @@ describe("check: judge, split and capacity on Prometheus", () => {
 
   it("no source: nothing rises, and the finding names the setting", async () => {
     const given = context({ metrics: undefined });
-    for (const check of [judge, split, capacity])
+    for (const check of [split, capacity]) {
       await assert.rejects(run(check, given), /the setting metrics: there is none/);
+    }
+    const judged = await run(judge, given);
+    assert.deepEqual([judged.verdict, judged.findings[0]?.subject], ["unknown", "the setting metrics"]);
   });
 
   it("source none: the decision is told, and nothing is judged", async () => {
