@@ -81,7 +81,7 @@ async function migrate(settings: Settings): Promise<Record<string, unknown>> {
   const database =
     shape.databaseB === "none"
       ? undefined
-      : new DatabaseB("database-b", { settings, securityGroupId: databaseNetwork?.securityGroupId, secrets });
+      : new DatabaseB("database-b", { settings, network: databaseNetwork, secrets });
 
   // Step 3: control plane B, and the data planes that can only be pinned to it.
   if (database !== undefined && shape.controlPlaneB) {

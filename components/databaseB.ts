@@ -1,4 +1,4 @@
-import { Instance, ParameterGroup, SubnetGroup } from "@pulumi/aws/rds";
+import { Instance } from "@pulumi/aws/rds";
 import type * as command from "@pulumi/command/local";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseBIdentifier, databaseBInstance } from "../migration/names";
@@ -7,17 +7,20 @@ import { type Settings } from "../migration/settings";
 import { shapeOf, type Stage } from "../migration/stages";
 import { DatabaseCopy, type ServerOfB } from "./databaseCopy";
 import { snapshotSource, type SnapshotSource } from "./databaseSnapshot";
-import { POSTGRES_PORT } from "./network";
+import { type DatabaseNetwork, POSTGRES_PORT } from "./network";
 import { operation, proof } from "./proof";
 import { type CommandSecrets, databaseBSecrets } from "./secrets";
 
 export interface DatabaseBArgs {
   readonly settings: Settings;
   /** Of the new instance; undefined where database B is there already. */
-  readonly securityGroupId: pulumi.Input<string> | undefined;
+  readonly network:
+    Inputs<Pick<DatabaseNetwork, "securityGroupId" | "subnetGroupName" | "parameterGroupName">> | undefined;
   /** `databaseBPassword` is what the master user gets after the restore. */
   readonly secrets: CommandSecrets;
 }
+
+type Inputs<T> = { readonly [K in keyof T]: pulumi.Input<string> };
 
 const RSA_CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1";
 
@@ -48,7 +51,7 @@ export class DatabaseB extends pulumi.ComponentResource {
     const inTime = copyHook(`${name}-copy-in-time`, stage);
 
     const snapshot = source.kind === "snapshot" ? snapshotSource(name, { settings, source, inTime }, this) : undefined;
-    const instance = this.identifier === undefined ? undefined : this.instance(name, args, snapshot);
+    const instance = args.network === undefined ? undefined : this.instance(name, args, args.network, snapshot);
     const server = instance?.address.apply((host) => serverOf(settings, host));
     const filled: pulumi.Resource[] = instance === undefined ? [] : [instance];
     const copy =
@@ -87,28 +90,20 @@ export class DatabaseB extends pulumi.ComponentResource {
     this.registerOutputs({ identifier: this.identifier });
   }
 
-  private instance(name: string, args: DatabaseBArgs, snapshot: SnapshotSource | undefined): Instance {
-    const { settings, securityGroupId } = args;
-    const { databaseB, network, tags, stage } = settings;
+  private instance(
+    name: string,
+    args: DatabaseBArgs,
+    network: NonNullable<DatabaseBArgs["network"]>,
+    snapshot: SnapshotSource | undefined,
+  ): Instance {
+    const { settings } = args;
+    const { databaseB, tags, stage } = settings;
     const { protectB: protect } = shapeOf(stage);
     const { source } = databaseB;
     const child = { parent: this };
     const large = `${databaseB.restoreHours}h`;
     const identifier = databaseBIdentifier(settings);
 
-    const subnets = new SubnetGroup(name, { subnetIds: [...network.databaseSubnetIds], tags }, { ...child, protect });
-    const parameters = new ParameterGroup(
-      name,
-      {
-        family: databaseB.parameterGroupFamily,
-        // Static parameters take effect with the restart that the restore ends with.
-        parameters: Object.entries(databaseB.parameters)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([key, value]) => ({ name: key, value, applyMethod: "pending-reboot" })),
-        tags,
-      },
-      { ...child, protect },
-    );
     return new Instance(
       name,
       {
@@ -127,9 +122,9 @@ export class DatabaseB extends pulumi.ComponentResource {
         // True of every source: an unencrypted snapshot is copied with a key first, which the gate sees to.
         storageEncrypted: true,
         port: POSTGRES_PORT,
-        dbSubnetGroupName: subnets.name,
-        vpcSecurityGroupIds: securityGroupId === undefined ? [] : [securityGroupId],
-        parameterGroupName: parameters.name,
+        dbSubnetGroupName: network.subnetGroupName,
+        vpcSecurityGroupIds: [network.securityGroupId],
+        parameterGroupName: network.parameterGroupName,
         publiclyAccessible: false,
         multiAz: databaseB.multiAz,
         caCertIdentifier: RSA_CERTIFICATE_AUTHORITY,

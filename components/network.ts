@@ -1,4 +1,5 @@
 import { SecurityGroup } from "@pulumi/aws/ec2";
+import { ParameterGroup, SubnetGroup } from "@pulumi/aws/rds";
 import { SecurityGroupEgressRule, SecurityGroupIngressRule } from "@pulumi/aws/vpc";
 import * as pulumi from "@pulumi/pulumi";
 import { shapeOf } from "../migration/stages";
@@ -98,13 +99,19 @@ export class TrafficNetwork extends pulumi.ComponentResource {
   }
 }
 
-/** Who may reach database B: the gateways' control plane in B, and the machine that this program runs on. */
+/**
+ * Where database B will be and who may reach it: B's control plane, and the machine that this program runs on. Made at
+ * `prepare`, long before the instance: RDS itself tells then whether the subnets are there and in two zones of the VPC, and
+ * whether it knows the parameters.
+ */
 export class DatabaseNetwork extends pulumi.ComponentResource {
   readonly securityGroupId: pulumi.Output<string>;
+  readonly subnetGroupName: pulumi.Output<string>;
+  readonly parameterGroupName: pulumi.Output<string>;
 
   constructor(name: string, settings: Settings, options?: pulumi.ComponentResourceOptions) {
     super("api7-migration:components:DatabaseNetwork", name, {}, options);
-    const { network, tags } = settings;
+    const { network, databaseB, tags } = settings;
     // Without these rules no request reaches B: as firm as what it serves with.
     const child = { parent: this, protect: shapeOf(settings.stage).protectB };
     const own = new SecurityGroup(
@@ -132,6 +139,19 @@ export class DatabaseNetwork extends pulumi.ComponentResource {
       );
     }
     this.securityGroupId = own.id;
+    this.subnetGroupName = new SubnetGroup(name, { subnetIds: [...network.databaseSubnetIds], tags }, child).name;
+    this.parameterGroupName = new ParameterGroup(
+      name,
+      {
+        family: databaseB.parameterGroupFamily,
+        // Static parameters take effect with the restart that the restore ends with.
+        parameters: Object.entries(databaseB.parameters)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([key, value]) => ({ name: key, value, applyMethod: "pending-reboot" })),
+        tags,
+      },
+      child,
+    ).name;
     this.registerOutputs({ securityGroupId: this.securityGroupId });
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseB, judgeNewCopy } from "../../components/databaseB";
+import { DatabaseNetwork } from "../../components/network";
 import { type Changes, settingsOf, type StackName } from "../migration/stackConfig";
 import { record, type Recording, SECRET, the } from "./recorder";
 
@@ -12,7 +13,8 @@ function databaseOf(stack: StackName, changes: Changes = {}): Promise<Recording>
   const settings = settingsOf(stack, { stage: "restore", ...changes });
   return record(() => {
     const secrets = { databaseADsn: "dsn-a", databaseBPassword: "p@ss/w:rd", controlPlaneToken: "token" };
-    const database = new DatabaseB("database-b", { settings, securityGroupId: "sg-1", secrets });
+    const network = new DatabaseNetwork("database-network", settings);
+    const database = new DatabaseB("database-b", { settings, network, secrets });
     return { dsn: database.dsn, identifier: database.identifier };
   });
 }
@@ -30,9 +32,9 @@ describe("database B", () => {
       storageType: "gp3",
       storageEncrypted: true,
       port: 5432,
-      dbSubnetGroupName: "[database-b.name]",
-      vpcSecurityGroupIds: ["sg-1"],
-      parameterGroupName: "[database-b.name]",
+      dbSubnetGroupName: "[database-network.name]",
+      vpcSecurityGroupIds: ["[database-network.id]"],
+      parameterGroupName: "[database-network.name]",
       publiclyAccessible: false,
       multiAz: true,
       caCertIdentifier: "rds-ca-rsa2048-g1",
@@ -125,7 +127,7 @@ describe("database B", () => {
   });
 
   it("gets its parameters in a fixed order", async () => {
-    const { inputs } = the(await databaseOf("prod"), "aws:rds/parameterGroup:ParameterGroup", "database-b");
+    const { inputs } = the(await databaseOf("prod"), "aws:rds/parameterGroup:ParameterGroup", "database-network");
     assert.deepEqual(inputs["parameters"], [
       { name: "idle_in_transaction_session_timeout", value: "600000", applyMethod: "pending-reboot" },
       { name: "log_min_duration_statement", value: "250", applyMethod: "pending-reboot" },

@@ -26,9 +26,11 @@ function databaseOf(changes: Changes, secrets: Readonly<Record<string, string>> 
       settings.databaseBDsn === undefined
         ? { databaseBPassword: "p@ss/w:rd" }
         : { databaseBDsn: settings.databaseBDsn };
+    const place = { securityGroupId: "sg-1", subnetGroupName: "subnets", parameterGroupName: "parameters" };
     const database = new DatabaseB("database-b", {
       settings,
-      securityGroupId: "sg-1",
+      // A database that was there has a place already.
+      network: settings.databaseBDsn === undefined ? place : undefined,
       secrets: { databaseADsn: "dsn-a", controlPlaneToken: "token", ...own, ...secrets },
     });
     return { dsn: database.dsn, identifier: database.identifier ?? "none", copied: database.copied };

@@ -202,9 +202,7 @@ describe("what a stage changes", () => {
         "+ MetricAlarm monitoring-database-connections",
         "+ MetricAlarm monitoring-database-cpu",
         "+ MetricAlarm monitoring-database-storage",
-        "+ ParameterGroup database-b",
         "+ Snapshot database-b-source",
-        "+ SubnetGroup database-b",
       ]);
     });
 

@@ -180,7 +180,7 @@ const COUNTER_EXAMPLES: readonly CounterExample[] = [
   ["A's target group", OF_A, "prod", "prepare", (d) => (at(d, "resources")["TargetGroup traffic-default-a"] = d.resources["TargetGroup traffic-default-b"]), /is A's/],
   ["gateways that can be deleted", PROTECTED, "prod", "traffic-50", (d) => Reflect.deleteProperty(options(d, "Release data-plane-b-default"), "protect"), /Release data-plane-b-default: protect/],
   ["protection that outlives the migration", PROTECTED, "prod", "abandon", (d) => (options(d, "Namespace control-plane-b")["protect"] = true), /Namespace control-plane-b: protect/],
-  ["a name that is fixed without need", NAMES, "prod", "restore", (d) => (inputs(d, "SubnetGroup database-b")["name"] = "mine"), /name is fixed/],
+  ["a name that is fixed without need", NAMES, "prod", "restore", (d) => (inputs(d, "SubnetGroup database-network")["name"] = "mine"), /name is fixed/],
   ["a cluster by its host name alone", CLUSTERS, "prod", "prepare", (d) => Reflect.deleteProperty(inputs(d, "kubernetes cluster-b"), "clusterIdentifier"), /clusterIdentifier/],
   ["something in the cluster of whoever runs it", CLUSTERS, "prod", "start", (d) => Reflect.deleteProperty(options(d, "Namespace control-plane-b"), "provider"), /in no named cluster/],
   ["a path of one machine", PORTABLE, "prod", "start", (d) => (inputs(d, "Command gate")["dir"] = "/home/me/clone"), /not the same everywhere/],
