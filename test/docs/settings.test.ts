@@ -21,7 +21,8 @@ function everything(entries: readonly Described[]): readonly Described[] {
 }
 
 describe("what is generated from the settings", function () {
-  this.timeout(30_000);
+  // It asks two programs for their help, on a computer that may have other work.
+  this.timeout(120_000);
 
   it("is not stale: npm run docs", async () => {
     for (const [name, content] of Object.entries(await generatedFiles(ROOT))) {
