@@ -3,13 +3,14 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { callerIdentity } from "../checks/identity";
 import { isStage } from "../migration/stages";
+import { tellRollback } from "./afterRollback";
 import { bakeMinutes } from "./bake";
 import { EventLog } from "./events";
 import { MigrationStack } from "./migrationStack";
 import { describePlan, planOf } from "./plan";
 import type * as ReportModule from "./report/command";
 import { describeOutcome, rollBack } from "./rollback";
-import { eventLine, lookLine, reasonLines } from "./show";
+import { Screen } from "./show";
 import { viewOf } from "./standing";
 import { describeStatus, statusOf } from "./status";
 import { ticketOfStack, writeStackTicket } from "./ticket";
@@ -76,8 +77,10 @@ command("run", "walks on by itself: steps, waits, judges, goes back")
 command("rollback", "brings all requests back to A")
   .option("--direct", "make the bare load balancer call first")
   .action(async (options: Options & { readonly direct?: boolean }) => {
-    const outcome = await rollBack(await open(options), { direct: options.direct, report: say });
+    const stack = await open(options);
+    const outcome = await rollBack(stack, { direct: options.direct, report: say });
     for (const line of describeOutcome(options.stack, outcome)) print(line);
+    await tellRollback(stack, outcome, say);
     process.exitCode = outcome.result === "back" ? 0 : outcome.result === "unseen" ? 2 : 1;
   });
 
@@ -173,21 +176,20 @@ function jsonLines(told: Told): void {
   print(JSON.stringify(told));
 }
 
-/** Every event, and a look whenever it says something new; in a terminal the newest look stays in the last line. */
 function plainLines(): (told: Told) => void {
-  let before = "";
+  const { stdout } = process;
+  const screen = new Screen({
+    isTTY: stdout.isTTY,
+    get columns() {
+      return stdout.columns;
+    },
+    write: (text) => void stdout.write(text),
+  });
   return (told) => {
-    if (told.kind === "event") print(eventLine(told.event));
-    if (told.kind !== "look") return;
-    const look = { ...told.look, at: new Date(told.look.at), decision: revived(told.look.decision) };
-    const line = lookLine(look);
-    const text = [line.slice(line.indexOf("  ")), ...reasonLines(look)].join("\n");
-    if (process.stdout.isTTY) process.stdout.write(`\r\u001b[2K${line}`);
-    if (text === before) return;
-    before = text;
-    if (process.stdout.isTTY) process.stdout.write("\n");
-    else print(line);
-    for (const reason of reasonLines(look)) print(reason);
+    if (told.kind === "event") screen.event(told.event);
+    if (told.kind === "look") {
+      screen.look({ ...told.look, at: new Date(told.look.at), decision: revived(told.look.decision) });
+    }
   };
 }
 

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { scopeOf } from "../migration/scope";
 import { describeDrain, drainB } from "./drain";
+import { tellRollback } from "./afterRollback";
 import { MigrationStack } from "./migrationStack";
 import { describeOutcome, rollBack, type RollbackOutcome } from "./rollback";
 import { type StackState } from "./stackState";
@@ -57,6 +58,7 @@ async function main(): Promise<number> {
       ? JSON.stringify({ ...rest, updateSeconds: update?.seconds }, null, 2)
       : describeOutcome(options.stack, outcome).join("\n");
   process.stdout.write(`${text}\n`);
+  await tellRollback(stack, outcome, say);
   // A has every new request by now: whatever becomes of the connections, the way back was gone.
   if (options.drain === true && EXIT_CODES[outcome.result] !== 1) (await drained(stack)).forEach(say);
   return EXIT_CODES[outcome.result];

@@ -18,8 +18,8 @@ export const pilot = group(
     approvalStages: list(form(/^[a-z]+(-\d+)?$/, "a stage"), "a list of stages").default([]),
     /** Who may approve; empty: everybody who can run the pilot. Names as in the record: the caller's identity contains one. */
     approvers: list(text("a name that the caller's identity contains"), "a list of names").default([]),
-    /** Hours that a request for approval stands; then all traffic goes back to A. 0.1-168, default 24, as CodeDeploy's. */
-    approvalHours: quantity(0.1, 168, "hours").default(24),
+    /** Hours that a request for approval stands; then all traffic goes back to A. 0.01-168, default 24, as CodeDeploy's. */
+    approvalHours: quantity(0.01, 168, "hours").default(24),
   },
   "lookSeconds, holdMinutes, backUpToPercent, approvalStages, approvers and approvalHours",
 ).prefault({});
