@@ -50,8 +50,7 @@ describe("CloudWatch, by the SDK's own client", () => {
     assert.deepEqual([...(requests ?? [])].slice(0, 4), [1000, 1001, 1002, Number.NaN]);
     assert.deepEqual([...(errors ?? [])].slice(0, 3), [Number.NaN, 4, Number.NaN]);
     const [asked] = fake.requests;
-    assert.equal(asked?.StartTime, GRID.fromMs / 1000);
-    assert.equal(asked?.EndTime, NOW / 1000);
+    assert.deepEqual([asked?.StartTime, asked?.EndTime], [GRID.fromMs / 1000, NOW / 1000]);
   });
 
   it("reads all pages", async () => {
@@ -248,10 +247,8 @@ describe("CloudWatch, by the SDK's own client", () => {
       fake.set("RequestCount", "Sum", `${BALANCER},${GROUP.b}`, at, 640);
       fake.set("HTTPCode_ELB_5XX_Count", "Sum", BALANCER, at, 40);
       const { samples } = await source().samples(GRID, weight);
-      assert.equal(samples[90]?.b?.requests, 640);
-      assert.equal(samples[90]?.b?.errors, 41);
-      assert.equal(samples[90]?.b?.latencyMs?.count.at(-1), 40);
-      assert.equal(samples[90]?.a?.errors, 12);
+      const { a, b } = samples[90] ?? {};
+      assert.deepEqual([b?.requests, b?.errors, b?.latencyMs?.count.at(-1), a?.errors], [640, 41, 40, 12]);
     });
 
     it("A that has no requests and healthy targets is quiet; A of which nothing is told is not", async () => {

@@ -43,7 +43,7 @@ describe("check: judge, split and capacity on Prometheus", () => {
   beforeEach(async () => (fake = await PrometheusFake.start()));
   afterEach(() => fake.stop());
 
-  const request = (source: unknown = undefined, limits: unknown = {}): MetricsRequest => ({
+  const request = (source?: unknown, limits: unknown = {}): MetricsRequest => ({
     source: metricsSchema.unwrap().parse(
       source ?? {
         source: "prometheus",
