@@ -4,6 +4,7 @@ import { gridOf } from "../migration/metrics/grid";
 import { type EntryDraft } from "../migration/record";
 import { trafficShare } from "../migration/stages";
 import { type GateCheck, type GateContext, type Move } from "./context";
+import { deadTargets } from "./metrics/deadTargets";
 import { wayUp, type WayUp } from "./metrics/wayUp";
 import { newestFigures } from "../migration/judge/figures";
 import { CouldNotLook, Report, type CheckResult } from "./result";
@@ -48,7 +49,14 @@ async function checkJudge(context: GateContext): Promise<CheckResult> {
     report.note(`nothing was judged, by decision of ${source.by}: ${source.reason}`);
     return report.result();
   }
-  const seen = await report.look(() => wayUp(context));
+  const [seen, dead] = await Promise.all([report.look(() => wayUp(context)), dyingOfB(context, report)]);
+  if (dead.length > 0) {
+    report.addEvidence({ judge: "back", reasons: dead });
+    for (const reason of dead) {
+      report.finding({ subject: "targets of B", seen: `back: ${reason}`, expected: "a healthy target", remedy: BACK });
+    }
+    return report.result();
+  }
   if (seen === undefined) {
     // What could not be looked at is in the findings; whoever asks for the word gets it all the same.
     report.addEvidence({ judge: "hold" });
@@ -92,6 +100,17 @@ async function checkJudge(context: GateContext): Promise<CheckResult> {
     });
   }
   return report.result();
+}
+
+/** The hard stop that needs no counts. That the load balancer cannot be asked is a finding of the check `health`. */
+async function dyingOfB(context: GateContext, report: Report): Promise<readonly string[]> {
+  try {
+    return (await deadTargets(context)).map((text) => `hard stop: B has no healthy target; ${text}`);
+  } catch (error) {
+    if (!(error instanceof CouldNotLook)) throw error;
+    report.note(`whether B has healthy targets was not seen: ${error.message}`);
+    return [];
+  }
 }
 
 /** Requests on B, and minutes, until *go* is expected if B is as good as A. */

@@ -11,9 +11,10 @@ import { appendEntry, EMPTY_RECORD, type MigrationRecord } from "../../../migrat
 import { judge as judgeSchema } from "../../../migration/settings/judgeSchema";
 import { metrics as metricsSchema } from "../../../migration/settings/metricsSchema";
 import { shapeOf, type Stage } from "../../../migration/stages";
+import { AwsFake } from "../support/awsFake";
 import { traffic } from "../support/gatewayTraffic";
 import { PrometheusFake } from "../support/prometheusFake";
-import { SCOPE } from "../support/scope";
+import { findingOn, GROUP_B, SCOPE } from "../support/scope";
 
 const MINUTE = 60_000;
 /** Now, on a whole interval: the fake's own clock is this machine's. */
@@ -40,8 +41,16 @@ function record(...entries: readonly (readonly [Stage, number])[]): MigrationRec
 
 describe("check: judge, split and capacity on Prometheus", () => {
   let fake: PrometheusFake;
-  beforeEach(async () => (fake = await PrometheusFake.start()));
-  afterEach(() => fake.stop());
+  let aws: AwsFake;
+  beforeEach(async () => {
+    [fake, aws] = await Promise.all([PrometheusFake.start(), AwsFake.start()]);
+    aws.world.targetGroups.set("api7-test-default-b", GROUP_B);
+    aws.world.targets.set(GROUP_B, [
+      { id: "10.0.0.1", port: 9080, state: "healthy" },
+      { id: "10.0.0.2", port: 9080, state: "unhealthy" },
+    ]);
+  });
+  afterEach(() => Promise.all([fake.stop(), aws.stop()]));
 
   const request = (source?: unknown, limits: unknown = {}): MetricsRequest => ({
     source: metricsSchema.unwrap().parse(
@@ -129,6 +138,26 @@ describe("check: judge, split and capacity on Prometheus", () => {
     assert.match(JSON.stringify(judged.evidence["reasons"]), /slower|p95|p99/);
   });
 
+  it("back: B has no healthy target, although its counts are missing too", async () => {
+    aws.world.targets.set(GROUP_B, [{ id: "10.0.0.1", port: 9080, state: "unhealthy" }]);
+    for (const away of [false, true]) {
+      if (away) fake.fault = () => ({ status: 503, body: "away" });
+      const judged = await run(judge, context());
+      assert.deepEqual([judged.verdict, judged.evidence["judge"]], ["fails", "back"]);
+      assert.match(findingOn(judged, "targets of B").seen, /no healthy target; .*10\.0\.0\.1:9080 unhealthy/);
+    }
+    // Where the load balancer cannot be asked, the check `health` holds the way up; the counts are judged all the same.
+    aws.fault = () => ({
+      status: 403,
+      body: "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>",
+    });
+    fake.fault = undefined;
+    traffic(fake, { fromMs: ago(50), untilMs: NOW }, since(35), { requests: 3000 });
+    const judged = await run(judge, context());
+    assert.equal(judged.evidence["judge"], "go");
+    assert.match(judged.notes.join(), /healthy targets was not seen/);
+  });
+
   it("split: sticky clients keep B's share away from its weight", async () => {
     traffic(fake, { fromMs: ago(60), untilMs: NOW }, since(30), {
       requests: 1500,
@@ -204,7 +233,7 @@ describe("check: judge, split and capacity on Prometheus", () => {
       record(["start", ago(120)], ["traffic-5", ago(35)], ["traffic-25", ago(minutes)]);
     assert.equal((await run(judge, context({ move, record: recorded(10) }))).evidence["judge"], "go");
     await assert.rejects(
-      run(judge, context({ move, record: recorded(70) })),
+      run(split, context({ move, record: recorded(70) })),
       /evidence for traffic-25: it is 70 min old/,
     );
   });
