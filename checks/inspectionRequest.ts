@@ -32,6 +32,7 @@ const PREREQUISITES = z.strictObject({
   databaseSubnetIds: z.array(TEXT),
   loadBalancerSubnetIds: z.array(TEXT),
   certificateArn: TEXT.optional(),
+  idleTimeoutSeconds: COUNT.optional(),
   charts: z.array(z.strictObject({ name: TEXT, file: TEXT, sha256: TEXT })),
   deploymentsA: z.array(z.strictObject({ name: TEXT, replicas: COUNT })),
   autoscalersA: z.array(z.strictObject({ name: TEXT, minimum: COUNT })),

@@ -10,6 +10,7 @@ import { inspectionContext, type InspectionContext } from "./inspectionContext";
 import { judgeCertificates, lookAtLicence } from "./licence";
 import { preflightDatabase, preflightInstance, preflightTools } from "./preflightDatabase";
 import { lookAtTicket } from "./preflightTicket";
+import { preflightLoadBalancer } from "./preflightLoadBalancer";
 import { CouldNotLook, Report, textOf, type CheckResult } from "./result";
 
 const CHECK = "preflight";
@@ -41,6 +42,7 @@ export async function checkPreflight(context: InspectionContext, projectFolder: 
     report.look(() => preflightDatabase(report, context)),
     report.look(() => preflightTools(context)),
     report.look(() => preflightInstance(report, context)),
+    report.look(() => preflightLoadBalancer(report, context)),
     report.look(() => lookAtTicket(report, context.inspection.rehearsal, projectFolder, context.now)),
     report.look(() => lookAtControlPlaneA(report, context)),
     report.look(async () => lookAtClusterA(report, context, await context.systems.cluster("A"))),

@@ -74,6 +74,8 @@ export interface Prerequisites {
   readonly databaseSubnetIds: readonly string[];
   readonly loadBalancerSubnetIds: readonly string[];
   readonly certificateArn?: string | undefined;
+  /** How long an existing load balancer keeps idle connections, in seconds; undefined for one of the program's own. */
+  readonly idleTimeoutSeconds?: number | undefined;
   readonly charts: readonly { readonly name: string; readonly file: string; readonly sha256: string }[];
   /** Sizes of A's control plane as the settings have them, by Deployment. */
   readonly deploymentsA: readonly { readonly name: string; readonly replicas: number }[];

@@ -139,6 +139,7 @@ function prerequisitesOf(settings: Settings): NonNullable<Inspection["prerequisi
     databaseSubnetIds: network.databaseSubnetIds,
     loadBalancerSubnetIds: loadBalancer.kind === "new" ? loadBalancer.subnetIds : [],
     certificateArn: loadBalancer.kind === "new" ? loadBalancer.certificateArn : undefined,
+    ...(loadBalancer.kind === "existing" && { idleTimeoutSeconds: loadBalancer.idleTimeoutSeconds }),
     charts: [
       { name: "charts.controlPlane", file: charts.controlPlane.file, sha256: charts.controlPlane.sha256 },
       { name: "charts.dataPlane", file: charts.dataPlane.file, sha256: charts.dataPlane.sha256 },

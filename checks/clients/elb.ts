@@ -1,5 +1,6 @@
 import {
   DescribeListenersCommand,
+  DescribeLoadBalancerAttributesCommand,
   DescribeLoadBalancersCommand,
   DescribeRulesCommand,
   DescribeTargetGroupsCommand,
@@ -9,6 +10,7 @@ import {
   type Rule,
 } from "@aws-sdk/client-elastic-load-balancing-v2";
 import { type WeightedRule } from "../../migration/gateRequest";
+import { CouldNotLook } from "../result";
 import { awsCouldNotLook, clientOptions, isNotFound, MAX_PAGES } from "./aws";
 
 /** Load balancers as AWS sees them now. */
@@ -107,6 +109,30 @@ export class LoadBalancers {
       port: found.Port ?? 0,
       dnsName: balancers?.LoadBalancers?.[0]?.DNSName ?? "",
     };
+  }
+
+  /** How long the listener's load balancer keeps a connection that nothing passes through, in seconds. @throws CouldNotLook */
+  async idleTimeoutSeconds(listenerArn: string): Promise<number> {
+    const listeners = await this.ask("DescribeListeners", listenerArn, () =>
+      this.client.send(new DescribeListenersCommand({ ListenerArns: [listenerArn] }), { abortSignal: this.signal }),
+    );
+    const arn = listeners?.Listeners?.[0]?.LoadBalancerArn;
+    const answer =
+      arn === undefined
+        ? undefined
+        : await this.ask("DescribeLoadBalancerAttributes", listenerArn, () =>
+            this.client.send(new DescribeLoadBalancerAttributesCommand({ LoadBalancerArn: arn }), {
+              abortSignal: this.signal,
+            }),
+          );
+    const text = answer?.Attributes?.find(({ Key: key }) => key === "idle_timeout.timeout_seconds")?.Value;
+    if (text !== undefined && /^\d+$/.test(text)) return Number(text);
+    throw new CouldNotLook(
+      `load balancer of ${listenerArn}`,
+      arn === undefined ? "there is no such listener" : "AWS tells no idle timeout",
+      "correct loadBalancer.listenerArn: an application load balancer's listener",
+      { lasting: true },
+    );
   }
 
   /** Rules of a listener that a request header picks, with their target groups. @throws CouldNotLook */

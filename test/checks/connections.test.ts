@@ -16,7 +16,7 @@ describe("check: connections", function () {
   const limit = 120 - 3 - 10;
 
   before(async () => {
-    server = await TestServer.start("127.241.24.1");
+    server = await TestServer.start("127.241.61.1");
   });
   after(() => server.stop());
   beforeEach(async () => {

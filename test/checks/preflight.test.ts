@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Systems } from "../../checks/context";
 import { checkPreflight } from "../../checks/preflight";
-import { type CheckResult } from "../../checks/result";
+import { preflightLoadBalancer } from "../../checks/preflightLoadBalancer";
+import { Report, type CheckResult } from "../../checks/result";
 import { type Inspection, type Prerequisites } from "../../migration/inspection";
 import { instances, LICENCE } from "./support/clusterB";
 import { Surroundings, TABLES } from "./support/inspection";
@@ -15,6 +16,14 @@ import { TestServer } from "./support/postgres";
 import { findingOn } from "./support/scope";
 
 const CHART = "an archive";
+const NOTHING: Prerequisites = {
+  engineVersion: "15.8",
+  databaseSubnetIds: [],
+  loadBalancerSubnetIds: [],
+  charts: [],
+  deploymentsA: [],
+  autoscalersA: [],
+};
 
 describe("check: preflight", function () {
   this.timeout(60_000);
@@ -195,5 +204,39 @@ describe("check: preflight", function () {
 
   it("knows nothing without the settings' part of the request", async () => {
     assert.equal((await check({ prerequisites: undefined })).verdict, "unknown");
+  });
+
+  describe("an existing load balancer", () => {
+    const LISTENER = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/edge/1/2";
+
+    async function look(idleTimeoutSeconds: number | undefined, listenerArn = LISTENER): Promise<CheckResult> {
+      around.aws.world.loadBalancers = [
+        { name: "edge", arn: "arn-of-edge", listeners: [{ arn: LISTENER, port: 443, rules: [] }] },
+      ];
+      const context = around.context({
+        prerequisites: { ...NOTHING, ...(idleTimeoutSeconds === undefined ? {} : { idleTimeoutSeconds }) },
+      });
+      const scope = { ...context.scope, rules: [{ group: "default", listenerArn, priority: 10 }] };
+      const report = new Report("preflight");
+      await report.look(() => preflightLoadBalancer(report, { ...context, scope }));
+      return report.result();
+    }
+
+    it("may keep idle connections as long as the settings say, and no longer", async () => {
+      assert.deepEqual((await look(60)).findings, []);
+      around.aws.world.idleTimeoutSeconds = 350;
+      const finding = findingOn(await look(60), "load balancer of");
+      assert.match(finding.seen, /350 s/);
+      assert.match(finding.remedy, /loadBalancer\.idleTimeoutSeconds 350/);
+      assert.deepEqual((await look(350)).findings, []);
+      assert.deepEqual((await look(undefined)).findings, [], "one of the program's own is set to it");
+    });
+
+    it("is not known when AWS does not answer, or there is no such listener", async () => {
+      assert.equal((await look(60, `${LISTENER}3`)).verdict, "unknown");
+      around.aws.fault = (action) =>
+        action === "DescribeLoadBalancerAttributes" ? { status: 500, body: "<x/>" } : undefined;
+      assert.equal((await look(60)).verdict, "unknown");
+    });
   });
 });

@@ -50,6 +50,8 @@ export interface FakeWorld {
     }
   >;
   callerArn: string | undefined;
+  /** Of every load balancer. */
+  idleTimeoutSeconds: number;
 }
 
 export class AwsFake {
@@ -58,6 +60,7 @@ export class AwsFake {
     targetGroups: new Map(),
     targets: new Map(),
     instances: new Map(),
+    idleTimeoutSeconds: 60,
     callerArn: "arn:aws:sts::123456789012:assumed-role/deploy/ada",
   };
   /** Answers instead of the world: for faults. Undefined: no fault. */
@@ -144,6 +147,13 @@ export class AwsFake {
                   `<ListenerArn>${one.arn}</ListenerArn><LoadBalancerArn>${found.arn}</LoadBalancerArn><Port>${one.port}</Port><Protocol>${one.protocol ?? "HTTP"}</Protocol>`,
               ),
           ),
+        );
+      }
+      case "DescribeLoadBalancerAttributes": {
+        const attribute = `<Key>idle_timeout.timeout_seconds</Key><Value>${world.idleTimeoutSeconds}</Value>`;
+        return result(
+          action,
+          members("Attributes", ["<Key>access_logs.s3.enabled</Key><Value>false</Value>", attribute]),
         );
       }
       case "DescribeRules": {
