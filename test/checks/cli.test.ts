@@ -132,7 +132,7 @@ describe("check, as a command", function () {
       deploymentsA: [],
       autoscalersA: [{ name: "gateway-a", minimum: 2 }],
     };
-    const inspection = { ...NO_INSPECTION, prerequisites };
+    const inspection = { ...NO_INSPECTION, prerequisites, connectionsB: { needed: 60 } };
     return JSON.stringify({ ...REQUEST, scope: scope(), stage, recordFolder: folder, inspection });
   }
 
@@ -226,7 +226,7 @@ describe("check, as a command", function () {
     );
     assert.deepEqual(
       lastEntry(record)?.checks.map(({ name }) => name),
-      ["window", "live weights", "freeze held", "copy proved", "still equal"],
+      ["window", "live weights", "freeze held", "copy proved", "connections", "still equal"],
     );
     assert.ok(record.entries[2]?.digests?.configurationA?.["public.route"]);
     assert.match(record.entries[3]?.digests?.copy ?? "", /^2:1:[0-9a-f]{12}$/);
