@@ -111,7 +111,7 @@ function figuresOf(look: GateLook): Figures | undefined {
   const share = evidence(look, "split", "share");
   return figuresIn({
     ...(typeof figures === "object" ? figures : {}),
-    ...(typeof share === "number" ? { shareB: share } : {}),
+    ...(typeof share === "number" ? { shareB: 100 * share } : {}),
     ...(typeof needed === "object" ? { toGo: neededText(needed) } : {}),
   });
 }

@@ -187,7 +187,9 @@ export function unfinishedRollback(
   let open: ReturnType<typeof unfinishedRollback>;
   for (const event of events) {
     if (event.event === "rollback-begun") open = event;
-    else if (event.event === "rollback" || event.event === "stage-ended") open = undefined;
+    else if (event.event === "stage-ended") open = undefined;
+    // One that failed is still to be done.
+    else if (event.event === "rollback" && event.result !== "not back") open = undefined;
   }
   return open;
 }

@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { canRollBack, type Stage } from "../migration/stages";
 import { decide, isBad, stageAfter, withTrouble, type Approval, type Decision, type GateAnswer } from "./decide";
-import { enterStage } from "./enter";
 import {
   approvalOf,
   EventLog,
@@ -13,13 +12,12 @@ import {
   type PilotEventDraft,
 } from "./events";
 import { gateNow } from "./gateNow";
-import { isGone, lockHolders } from "./lockHolder";
-import { EngineRefusal, type MigrationStack } from "./migrationStack";
+import { type MigrationStack } from "./migrationStack";
 import { channelsOf, Notifier } from "./notify";
 import { takePilotLock } from "./pilotLock";
-import { changesOf, pagedSince, summaryOf } from "./notes";
-import { rollBack } from "./rollback";
+import { pagedSince } from "./notes";
 import { viewOf, type StackView } from "./standing";
+import { Steps } from "./steps";
 
 /** What the pilot tells while it runs: one look, or one thing done. */
 export interface PilotLook {
@@ -58,8 +56,9 @@ export interface PilotOutcome {
 
 /** After a failed step: once more right away for what passes by itself, then it is a hold like any other. */
 const STEP_RETRIES = 1;
-/** The whole of what an engine says may be long; the events are read at every look. */
-const MOST_OF_A_REASON = 4000;
+/** So often the stack is asked in a row before the pilot gives up, and so long after each failure. */
+const LOOKS = 20;
+const LOOK_AGAIN_MS = 15_000;
 /** What is still to be told at the end of a run may take so long. */
 const FLUSH_MS = 15_000;
 
@@ -69,8 +68,7 @@ const FLUSH_MS = 15_000;
  */
 export class Pilot {
   private readonly now: () => Date;
-  private failures = 0;
-  private lastFailure = "";
+  private readonly steps: Steps;
   private waitedForRollback = false;
   private lastVerdict: string | undefined;
   private lastFigures = "";
@@ -82,6 +80,7 @@ export class Pilot {
     private readonly notifier: Notifier,
   ) {
     this.now = options.now ?? (() => new Date());
+    this.steps = new Steps(stack, async (draft) => this.note(draft), options.settingsFor);
   }
 
   /** @throws PilotLocked, SettingsRefused, or what the engine answers to the first look */
@@ -112,18 +111,22 @@ export class Pilot {
 
   private async loop(): Promise<PilotOutcome> {
     for (;;) {
-      const view = await viewOf(this.stack);
+      const view = await this.view();
       const stage = view.standing?.stage ?? null;
       if (this.options.signal?.aborted === true) {
         await this.note({ event: "end-asked", stage });
         return { kind: "ended", stage, reasons: ["The pilot was asked to end; the stage stands as it is."] };
       }
-      const back = await this.wayBackBegun(view);
-      if (back === "elsewhere") continue;
-      if (back !== undefined) return this.goBack(back.stage, back.reasons);
+      const begun = await this.wayBackBegun(view);
+      if (begun === "elsewhere") continue;
+      if (begun !== undefined) {
+        const back = await this.goBack(view, begun.stage, begun.reasons);
+        if (back !== undefined) return back;
+        continue;
+      }
       let gate = await gateNow(this.stack, view);
       if (stage !== null && unfinishedStep(await this.log.read()) === stage && !isBad(gate)) {
-        const trouble = await this.finish(stage);
+        const trouble = await this.steps.finish(stage);
         if (trouble === undefined) continue;
         gate = withTrouble(gate, stage, trouble);
       }
@@ -136,10 +139,60 @@ export class Pilot {
       await this.noteFigures(view, gate);
       const outcome = await this.act(view, decision, gate);
       if (outcome !== undefined) return outcome;
-      if (this.options.once === true && this.failures > 0) {
-        return { kind: "stopped", stage, reasons: [this.lastFailure] };
+      if (this.options.once === true && this.steps.failures > 0) {
+        return { kind: "stopped", stage, reasons: [this.steps.lastFailure] };
       }
     }
+  }
+
+  /** A backend that does not answer for a while is no reason to leave the traffic alone. @throws when it goes on */
+  private async view(): Promise<StackView> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await viewOf(this.stack);
+      } catch (error) {
+        if (attempt === LOOKS) throw error;
+        await this.sleep(LOOK_AGAIN_MS / (this.options.pace ?? 1));
+      }
+    }
+  }
+
+  /** A way back that was begun and not ended, by this pilot's forerunner or by somebody else's hand. */
+  private async wayBackBegun(
+    view: StackView,
+  ): Promise<{ readonly stage: Stage; readonly reasons: readonly string[] } | "elsewhere" | undefined> {
+    const { settings, standing } = view;
+    const begun = unfinishedRollback(await this.log.read());
+    if (begun !== undefined) return begun;
+    if (settings.stage !== "rollback" || standing === undefined || !canRollBack(standing.stage)) {
+      this.waitedForRollback = false;
+      return undefined;
+    }
+    if (!this.waitedForRollback) {
+      // Whoever set it is probably at it: two ways back at once would end each other's update.
+      this.waitedForRollback = true;
+      await this.pause(view);
+      return "elsewhere";
+    }
+    return { stage: standing.stage, reasons: ["The settings ask for rollback, and the record does not have it."] };
+  }
+
+  /** @returns undefined when B may still get requests: it is tried again at the next look */
+  private async goBack(
+    view: StackView,
+    stage: Stage | null,
+    reasons: readonly string[],
+  ): Promise<PilotOutcome | undefined> {
+    const { result, standing, trouble } = await this.steps.goBack(stage, reasons);
+    const all = [...reasons, ...(trouble === undefined ? [] : [trouble])];
+    if (result !== "not back" || this.options.once === true) {
+      return { kind: "back", stage: standing?.stage ?? stage, reasons: all };
+    }
+    if (stage !== null && !pagedSince(await this.log.read(), stage)) {
+      await this.note({ event: "page", stage, reasons: ["B MAY STILL GET REQUESTS: the way back failed", ...all] });
+    }
+    await this.pause(view);
+    return undefined;
   }
 
   private async act(view: StackView, decision: Decision, gate: GateAnswer): Promise<PilotOutcome | undefined> {
@@ -148,18 +201,19 @@ export class Pilot {
     const holding = holdingSince(events, stage) !== undefined;
     const holds = decision.kind === "page" || (decision.kind === "wait" && decision.hold);
     // A step that fails again and again is held, although the gate lets it pass.
-    if (holding && !holds && this.failures === 0) await this.note({ event: "hold-over", stage });
+    if (holding && !holds && this.steps.failures === 0) await this.note({ event: "hold-over", stage });
     switch (decision.kind) {
       case "done":
         return { kind: "done", stage, reasons: [decision.reason] };
       case "stop":
         return { kind: "stopped", stage, reasons: decision.reasons };
       case "back":
-        return this.goBack(stage, decision.reasons);
+        return this.goBack(view, stage, decision.reasons);
       case "advance":
-        await this.advance(view, decision.to, gate);
-        if (this.failures <= STEP_RETRIES) return undefined;
-        return this.act(view, await this.decide(view, withTrouble(gate, decision.to, this.lastFailure)), gate);
+        await this.steps.advance(stage, decision.to, gate);
+        if (this.steps.locked) await this.pause(view);
+        if (this.steps.failures <= STEP_RETRIES) return undefined;
+        return this.act(view, await this.decide(view, withTrouble(gate, decision.to, this.steps.lastFailure)), gate);
       case "page":
         if (stage !== null && !pagedSince(events, stage)) {
           await this.note({ event: "page", stage, reasons: decision.reasons });
@@ -233,114 +287,17 @@ export class Pilot {
     }
   }
 
-  private async advance(view: StackView, to: Stage, gate: GateAnswer): Promise<void> {
-    const from = view.standing?.stage ?? null;
-    if (to === "complete" || to === "decommission") {
-      if (from === "traffic-100" || from === "complete") await this.note({ event: "soak-over", stage: from });
-    }
-    const settings = await this.options.settingsFor?.(to);
-    await this.note({
-      event: "stage-begun",
-      stage: to,
-      from,
-      settings: await changesOf(this.stack, { stage: to, ...settings }),
-      ...(gate.checks.length === 0
-        ? {}
-        : { decidedOn: gate.checks.map(({ name, verdict }) => ({ check: name, verdict })) }),
-    });
-    try {
-      await this.step(to, settings);
-    } catch (error) {
-      if (!(error instanceof EngineRefusal)) throw error;
-      await this.afterFailure(view, to, error.message);
-    }
-  }
-
-  /** A lock that a killed engine left behind is taken away; somebody else's update is waited for. */
-  private async afterFailure(view: StackView, stage: Stage, message: string): Promise<void> {
-    const holders = lockHolders(message);
-    // The same refusal at every look is one thing that happened.
-    if (message !== this.lastFailure) {
-      await this.note({ event: "step-failed", stage, reason: message.slice(0, MOST_OF_A_REASON) });
-    }
-    this.lastFailure = message;
-    if (holders !== undefined && holders.every(isGone)) {
-      await this.stack.cancel();
-      return;
-    }
-    this.failures += 1;
-    if (holders !== undefined) await this.pause(view);
-  }
-
-  /** A way back that was begun and not ended, by this pilot's forerunner or by somebody else's hand. */
-  private async wayBackBegun(
-    view: StackView,
-  ): Promise<{ readonly stage: Stage; readonly reasons: readonly string[] } | "elsewhere" | undefined> {
-    const { settings, standing } = view;
-    const begun = unfinishedRollback(await this.log.read());
-    if (begun !== undefined) return begun;
-    if (settings.stage !== "rollback" || standing === undefined || !canRollBack(standing.stage)) {
-      this.waitedForRollback = false;
-      return undefined;
-    }
-    if (!this.waitedForRollback) {
-      // Whoever set it is probably at it: two ways back at once would end each other's update.
-      this.waitedForRollback = true;
-      await this.pause(view);
-      return "elsewhere";
-    }
-    return { stage: standing.stage, reasons: ["The settings ask for rollback, and the record does not have it."] };
-  }
-
-  /** Makes a step that was begun to its end. @returns why that did not work */
-  private async finish(stage: Stage): Promise<string | undefined> {
-    await this.note({ event: "step-resumed", stage });
-    try {
-      await this.step(stage, undefined);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof EngineRefusal)) throw error;
-      const holders = lockHolders(error.message);
-      if (holders?.every(isGone) === true) await this.stack.cancel();
-      return error.message;
-    }
-  }
-
-  private async step(stage: Stage, settings: Readonly<Record<string, unknown>> | undefined): Promise<void> {
-    const { preview, update } = await enterStage(this.stack, stage, settings === undefined ? {} : { settings });
-    this.failures = 0;
-    this.lastFailure = "";
-    await this.note({
-      event: "stage-ended",
-      stage,
-      previewSeconds: preview.seconds,
-      updateSeconds: update.seconds,
-      changes: summaryOf(update),
-    });
-  }
-
-  private async goBack(stage: Stage | null, reasons: readonly string[]): Promise<PilotOutcome> {
-    await this.note({ event: "rollback-begun", stage: stage ?? "prepare", reasons });
-    const outcome = await rollBack(this.stack, { report: () => undefined });
-    await this.note({
-      event: "rollback",
-      stage: stage ?? "prepare",
-      reasons,
-      result: outcome.result,
-      decidedAt: outcome.decidedAt,
-      ...(outcome.appliedAt === undefined ? {} : { appliedAt: outcome.appliedAt }),
-    });
-    const trouble = outcome.trouble === undefined ? [] : [outcome.trouble];
-    return { kind: "back", stage: outcome.standing?.stage ?? stage, reasons: [...reasons, ...trouble] };
-  }
-
   /** Until the next look, or the moment that is waited for when that is sooner; ends at once when the pilot shall end. */
   private async pause({ settings }: StackView, until?: Date): Promise<void> {
     const lookMs = (settings.pilot.lookSeconds * 1000) / (this.options.pace ?? 1);
     const left = until === undefined ? lookMs : Math.min(lookMs, Math.max(0, until.getTime() - this.now().getTime()));
+    await this.sleep(Math.max(left, 50));
+  }
+
+  private async sleep(ms: number): Promise<void> {
     const { signal } = this.options;
     try {
-      await sleep(Math.max(left, 50), undefined, signal === undefined ? {} : { signal });
+      await sleep(ms, undefined, signal === undefined ? {} : { signal });
     } catch {
       // Asked to end: the loop sees it at its next turn.
     }
