@@ -60,7 +60,7 @@ export class Mirror implements ObjectReader {
         lost = false;
         version = await this.watch(kind, version, signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (this.isEnded()) return;
         version = undefined;
         if (!lost)
           this.report(`lost sight of ${kind.plural}: ${error instanceof Error ? error.message : String(error)}`);
@@ -68,6 +68,10 @@ export class Mirror implements ObjectReader {
       }
       await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  private isEnded(): boolean {
+    return this.ended.signal.aborted;
   }
 
   /** Answers the version from which the next watch goes on; undefined when everything has to be listed anew. */

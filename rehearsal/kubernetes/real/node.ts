@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
-import { type IncomingMessage, type ServerResponse } from "node:http";
-import { type TLSSocket } from "node:tls";
+import { type IncomingMessage } from "node:http";
+import { TLSSocket } from "node:tls";
 import { ApiError } from "../../cloud/kubernetes/api/errors";
 import { KINDS } from "../../cloud/kubernetes/api/kinds";
 import { timestamp, type KubeObject } from "../../cloud/kubernetes/api/objects";
@@ -52,7 +52,10 @@ export class NodePresence {
         requestCert: true,
         rejectUnauthorized: true,
       },
-      (request, response) => answer(options, request, response),
+      (request, response) => {
+        const { code, text } = answer(options, request);
+        response.writeHead(code, { "content-type": "text/plain" }).end(text);
+      },
     );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -151,24 +154,33 @@ async function ignoreExisting(creating: Promise<unknown>): Promise<void> {
   });
 }
 
+/** An answer of the node's port. */
+interface Answer {
+  readonly code: number;
+  readonly text: string;
+}
+
 /** The kubelet's own server, as far as the API server asks it: `GET /containerLogs/<namespace>/<pod>/<container>`. */
-function answer({ store, kubelet }: NodeOptions, request: IncomingMessage, response: ServerResponse): void {
+function answer(options: NodeOptions, request: IncomingMessage): Answer {
+  const { socket } = request;
+  if (!(socket instanceof TLSSocket && socket.authorized)) return { code: 401, text: "Unauthorized" };
   const url = new URL(request.url ?? "/", "https://node");
   const found = /^\/containerLogs\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(url.pathname)?.slice(1).map(decodeURIComponent);
-  const send = (code: number, text: string): void => {
-    response.writeHead(code, { "content-type": "text/plain" }).end(text);
-  };
-  if (!(request.socket as TLSSocket).authorized) return send(401, "Unauthorized");
-  if (found === undefined) return send(404, "404 page not found\n");
-  if (request.method !== "GET") return send(405, "Method Not Allowed");
-  const [namespace = "", name = "", container = ""] = found;
+  if (found === undefined) return { code: 404, text: "404 page not found\n" };
+  if (request.method !== "GET") return { code: 405, text: "Method Not Allowed" };
+  return logs(options, found, url.searchParams);
+}
+
+function logs({ store, kubelet }: NodeOptions, of: readonly string[], query: URLSearchParams): Answer {
+  const [namespace = "", name = "", container = ""] = of;
   const pod = store.get(KINDS.pod, namespace, name);
-  if (pod === undefined) return send(404, `pod "${name}" not found\n`);
-  if (url.searchParams.get("follow") === "true") return send(400, "this node does not follow logs: leave out follow\n");
-  url.searchParams.set("container", container);
+  if (pod === undefined) return { code: 404, text: `pod "${name}" not found\n` };
+  if (query.get("follow") === "true") return { code: 400, text: "this node does not follow logs: leave out follow\n" };
+  query.set("container", container);
   try {
-    send(200, kubelet.log(pod, url.searchParams) ?? "");
+    return { code: 200, text: kubelet.log(pod, query) ?? "" };
   } catch (error) {
-    send(error instanceof ApiError ? error.code : 500, error instanceof Error ? error.message : String(error));
+    const text = error instanceof Error ? error.message : String(error);
+    return { code: error instanceof ApiError ? error.code : 500, text };
   }
 }

@@ -1,10 +1,25 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import type { V1Container, V1KeyToPath, V1Volume, V1VolumeProjection } from "@kubernetes/client-node";
+import type { V1Container, V1DownwardAPIVolumeFile, V1KeyToPath, V1VolumeProjection } from "@kubernetes/client-node";
 import { type ClusterObjects, type ObjectReader } from "../api/clusterObjects";
 import { type Pod } from "../api/objects";
 import { NotReadyYet } from "./missing";
 import { configMapFiles, downwardField, secretFiles, type Files } from "./references";
+
+/** Where the files of a volume, or of one source of a projected one, come from. */
+interface VolumeSource {
+  readonly name: string;
+  readonly configMap?: KeyedSource | undefined;
+  readonly secret?: (KeyedSource & { readonly secretName?: string }) | undefined;
+  readonly downwardAPI?: { readonly items?: readonly V1DownwardAPIVolumeFile[] } | undefined;
+  readonly emptyDir?: unknown;
+}
+
+interface KeyedSource {
+  readonly name?: string;
+  readonly items?: readonly V1KeyToPath[];
+  readonly optional?: boolean;
+}
 
 function failedMount(volume: string, why: string): never {
   throw new NotReadyYet("ContainerCreating", "FailedMount", `MountVolume.SetUp failed for volume "${volume}": ${why}`);
@@ -26,11 +41,11 @@ function chosen(volume: string, files: Files, items: readonly V1KeyToPath[] | un
 }
 
 /** Files of a volume, by their path inside it. */
-function filesOf(store: ObjectReader, pod: Pod, volume: V1Volume): Files {
+function filesOf(store: ObjectReader, pod: Pod, volume: VolumeSource): Files {
   const { namespace } = pod.metadata;
   const { name, configMap, secret, emptyDir, downwardAPI } = volume;
   if (configMap !== undefined || secret !== undefined) {
-    const source = configMap?.name ?? secret?.secretName ?? "";
+    const source = configMap?.name ?? secret?.secretName ?? secret?.name ?? "";
     const files =
       configMap === undefined ? secretFiles(store, namespace, source) : configMapFiles(store, namespace, source);
     if (files === undefined) {
@@ -72,13 +87,9 @@ async function projectedFiles(
       files.set(token.path, Buffer.from(text));
       continue;
     }
-    const source: V1Volume = {
-      name: volume,
-      ...(configMap === undefined ? {} : { configMap }),
-      ...(secret === undefined ? {} : { secret: { ...secret, secretName: secret.name ?? "" } }),
-      ...(downwardAPI === undefined ? {} : { downwardAPI }),
-    };
-    for (const [path, content] of filesOf(store, pod, source)) files.set(path, content);
+    for (const [path, content] of filesOf(store, pod, { name: volume, configMap, secret, downwardAPI })) {
+      files.set(path, content);
+    }
   }
   return files;
 }
