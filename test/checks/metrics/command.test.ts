@@ -17,14 +17,16 @@ import { traffic } from "../support/gatewayTraffic";
 import { PrometheusFake } from "../support/prometheusFake";
 
 const MINUTE = 60_000;
-const NOW = Math.floor(Date.now() / 15_000) * 15_000;
-const ago = (minutes: number): number => NOW - minutes * MINUTE;
+/** On a whole interval; of the test, since the command has this machine's clock. */
+let now = 0;
+const ago = (minutes: number): number => now - minutes * MINUTE;
 const ROOT = resolve(__dirname, "..", "..", "..");
 
 describe("check -- metrics", () => {
   let fake: PrometheusFake;
   let folder: string;
   beforeEach(async () => {
+    now = Math.floor(Date.now() / 15_000) * 15_000;
     fake = await PrometheusFake.start();
     folder = mkdtempSync(join(tmpdir(), "metrics-"));
   });
@@ -73,7 +75,7 @@ describe("check -- metrics", () => {
   });
 
   it("writes samples that the judge takes, from before the first percent on", async () => {
-    traffic(fake, { fromMs: ago(45), untilMs: NOW + MINUTE }, (at) => (at > ago(30) ? 5 : 0), { requests: 3000 });
+    traffic(fake, { fromMs: ago(45), untilMs: now + 3 * MINUTE }, (at) => (at > ago(30) ? 5 : 0), { requests: 3000 });
     const file = stack(prometheus(), ["start", ago(60)], ["traffic-5", ago(30)]);
     const outcome = await metricsCommand({ file });
     assert.equal(outcome.exitCode, 0, outcome.stderr);
