@@ -8,7 +8,7 @@ import { SCENARIOS } from "./scenarios";
 import { type Scenario } from "./scenarios/scenario";
 import { strict } from "./scenarios/strict";
 import { DEFAULT_SETTINGS } from "./settings";
-import { rollbackText, secondsText, type Summary } from "./summary";
+import { judgedLines, rollbackText, secondsText, type Summary } from "./summary";
 
 /** In the place of a scenario's name: every one that does not take hours. */
 const ALL = "all";
@@ -96,7 +96,8 @@ async function all(options: Options): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-function closing({ stages, totals, rollback, database }: Summary, files: readonly string[]): string {
+function closing(summary: Summary, files: readonly string[]): string {
+  const { stages, totals, rollback, database } = summary;
   const lines = [
     "",
     "stage           weight B   measured   requests  failed  preview  update",
@@ -122,7 +123,7 @@ function closing({ stages, totals, rollback, database }: Summary, files: readonl
         `proved in ${database.seconds} s`,
     );
   }
-  return [...lines, ...files.map((file) => `see ${file}`), ""].join("\n");
+  return [...lines, ...judgedLines(summary), ...files.map((file) => `see ${file}`), ""].join("\n");
 }
 
 function whole(from: number, to: number): (text: string) => number {

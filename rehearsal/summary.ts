@@ -130,6 +130,30 @@ export function secondsText(value: number | null, digits = 1): string {
   return value === null ? "–" : `${value.toFixed(digits)} s`;
 }
 
+/** How the traffic was judged, what became of faults, and what stayed open: a line each. */
+export function judgedLines({
+  judged,
+  faults,
+  connections,
+}: Pick<Summary, "judged" | "faults" | "connections">): readonly string[] {
+  const count = (value: number | null): string => (value === null ? "?" : String(value));
+  return [
+    ...judged.map(
+      ({ stage, to, verdict, seconds, judge }) =>
+        `judged   ${stage}: ${judge ?? verdict}, the gate to ${to} opened after ${secondsText(seconds)}`,
+    ),
+    ...faults.map(
+      ({ fault, verdict, check, seconds, requests, failedRequests }) =>
+        `fault    ${fault}: ${verdict} by ${check} after ${secondsText(seconds)}, ${failedRequests} of ${requests} requests failed`,
+    ),
+    ...connections.map(
+      ({ stage, longLived, inFlight }) =>
+        `open     ${stage}: WebSockets and streams A ${longLived.a}, B ${longLived.b}; ` +
+        `in flight at the gateways A ${count(inFlight.a)}, B ${count(inFlight.b)}`,
+    ),
+  ];
+}
+
 /** One sentence about a rollback. */
 export function rollbackText({
   from,

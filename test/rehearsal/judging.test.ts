@@ -8,6 +8,7 @@ import { type World } from "../../rehearsal/cloud";
 import { type LongRequest, type TrafficSample } from "../../rehearsal/cloud/traffic";
 import { openConnections } from "../../rehearsal/connections";
 import { answerText, verdictOfGate } from "../../rehearsal/gateLook";
+import { judgedLines } from "../../rehearsal/summary";
 import { judgingSettings, judgingText, thinServices, type Judging } from "../../rehearsal/judging";
 
 const sample = (service: string, weight: number, kind: TrafficSample["kind"] = "plain"): TrafficSample => ({
@@ -84,6 +85,34 @@ describe("what the gate says as a whole", () => {
     assert.equal(verdictOfGate(answer("holds", "go")), "go");
     assert.equal(answerText(answer("fails", "back")), "back | judge: B: back: errors");
     assert.equal(answerText(answer("holds", "go")), "go");
+  });
+});
+
+describe("what a rehearsal tells at its end", () => {
+  it("each verdict, each fault with what failed because of it, and what stayed open", () => {
+    const lines = judgedLines({
+      judged: [{ stage: "traffic-5", to: "traffic-25", verdict: "go", seconds: 21.4, looks: 4, judge: "go" }],
+      faults: [
+        {
+          fault: "B with 5 % errors",
+          at: "t",
+          expected: "back",
+          verdict: "back",
+          check: "judge",
+          reason: "errors",
+          seconds: 12,
+          requests: 900,
+          failedRequests: 7,
+          backSeconds: 2.1,
+        },
+      ],
+      connections: [{ stage: "traffic-5", at: "t", longLived: { a: 19, b: 1 }, inFlight: { a: 30, b: null } }],
+    });
+    assert.deepEqual(lines, [
+      "judged   traffic-5: go, the gate to traffic-25 opened after 21.4 s",
+      "fault    B with 5 % errors: back by judge after 12.0 s, 7 of 900 requests failed",
+      "open     traffic-5: WebSockets and streams A 19, B 1; in flight at the gateways A 30, B ?",
+    ]);
   });
 });
 
