@@ -64,11 +64,15 @@ interface Limits {
   readonly server: number;
   readonly reserved: number;
   readonly database: number;
-  readonly role: number;
+  /** Null: there is no such user. */
+  readonly role: number | null;
   readonly user: string;
 }
 
-async function limitsOf(context: InspectionContext, user: string | undefined): Promise<Limits> {
+async function limitsOf(
+  context: InspectionContext,
+  user: string | undefined,
+): Promise<Limits & { readonly role: number }> {
   const snapshot = await Snapshot.open(await context.systems.databaseB(), {
     connections: 1,
     statementTimeoutMs: STATEMENT_MS,
@@ -76,15 +80,13 @@ async function limitsOf(context: InspectionContext, user: string | undefined): P
   });
   try {
     const [found] = await snapshot.query<Limits>(LIMITS, [user ?? null]);
-    if (found?.role === null || found === undefined) {
-      throw new CouldNotLook(
-        "database B",
-        `it has no user ${user ?? ""}`,
-        "correct databaseB.applicationUser, or make the user",
-        { lasting: true },
-      );
-    }
-    return found;
+    if (typeof found?.role === "number") return { ...found, role: found.role };
+    throw new CouldNotLook(
+      "database B",
+      `it has no user ${user ?? ""}`,
+      "correct databaseB.applicationUser, or make the user",
+      { lasting: true },
+    );
   } finally {
     await snapshot.close();
   }

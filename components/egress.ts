@@ -1,5 +1,5 @@
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { covers } from "../migration/blocks";
 import { DP_MANAGER_PORT } from "../migration/names";
 import { type Settings } from "../migration/settings";

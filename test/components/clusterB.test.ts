@@ -351,8 +351,9 @@ describe("data planes of B", () => {
       string,
       Record<string, unknown>
     >;
-    assert.deepEqual(values["apisix"]?.["trustedAddresses"], ["10.64.0.0/20"]);
-    assert.deepEqual(values["apisix"]?.["image"], {
+    const { apisix = {} } = values;
+    assert.deepEqual(apisix["trustedAddresses"], ["10.64.0.0/20"]);
+    assert.deepEqual(apisix["image"], {
       repository: "registry.example.com:5000/mirror/api7/api7-ee-3-gateway",
       tag: "3.9.18",
     });

@@ -9,7 +9,7 @@ const CLUSTER_A = settingsOf("prod").clusterA;
 
 /** Whether a connection would be let through, by the rules as a network plugin reads them. */
 function reaches(rules: ReturnType<typeof egressOfGateways>, address: string, port: number): boolean {
-  return allows([rules] as unknown as EgressPolicies, address, port);
+  return allows([rules] as EgressPolicies, address, port);
 }
 
 function gateways(

@@ -24,10 +24,10 @@ export async function patchPolicy({ pool }: Context, { request }: Call, [id = ""
   if (typeof enable !== "boolean" || Object.keys(others).length > 0) {
     throw new HttpError(400, "the stand-in changes `enable` alone, true or false");
   }
-  const found = await pool.query(`update alert_policy set enabled = $2 where id = $1 returning ${COLUMNS}`, [
-    id,
-    enable,
-  ]);
+  const found = await pool.query<{ id: string }>(
+    `update alert_policy set enabled = $2 where id = $1 returning ${COLUMNS}`,
+    [id, enable],
+  );
   if (found.rows.length === 0) throw new HttpError(404, `alert policy ${id} not found`);
   return { status: 200, body: { value: found.rows[0] } };
 }
