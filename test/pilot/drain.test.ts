@@ -20,7 +20,10 @@ describe("the way back drains B by choice", function () {
   afterEach(async () => cluster.stop());
 
   async function until(what: string, holds: () => boolean): Promise<void> {
-    for (const end = Date.now() + 30_000; Date.now() < end; await sleep(50)) if (holds()) return;
+    for (const end = Date.now() + 30_000; Date.now() < end;) {
+      if (holds()) return;
+      await sleep(50);
+    }
     assert.fail(`not within 30 s: ${what}`);
   }
 
@@ -34,9 +37,7 @@ describe("the way back drains B by choice", function () {
       replicas: 2,
       targetGroup: "b",
     }));
-    return {
-      clusterB: { kubeconfig, namespace: "api7", controlPlane: "api7ee3", dataPlanes },
-    } as unknown as MigrationScope;
+    return { clusterB: { kubeconfig, namespace: "api7", controlPlane: "api7ee3", dataPlanes } };
   }
 
   it("replaces every gateway, whose connections end with it, and nothing else", async () => {

@@ -20,6 +20,8 @@ export interface ScraperOptions {
 /** Samples are kept for so long: longer than any step, with production's limits too. */
 const RETENTION_MS = 6 * 3_600_000;
 const FORGET_EVERY_MS = 60_000;
+/** Prometheus' usual limit of one scrape, although the period is shorter here: a busy computer's scrape is late, not lost. */
+const SCRAPE_MS = 10_000;
 /** Metrics that the server keeps; its relabelling drops the others, the bulk of which is the bandwidth of each route. */
 const KEPT =
   /^(apisix_(http_status|http_latency_(bucket|count|sum)|http_requests_total|nginx_http_current_connections|etcd_reachable|etcd_modify_indexes|node_info)|container_.*)$/;
@@ -104,14 +106,15 @@ export class Scraper {
   async #loop(scraped: Scraped): Promise<void> {
     const { periodMs, log } = this.#options;
     const { signal } = scraped.ending;
-    for (let next = Date.now(); !signal.aborted; next = Math.max(next + periodMs, Date.now())) {
+    const ended = (): boolean => signal.aborted;
+    for (let next = Date.now(); !ended(); next = Math.max(next + periodMs, Date.now())) {
       await sleep(Math.max(0, next - Date.now()), undefined, { signal }).catch(() => undefined);
-      if (signal.aborted || this.#paused) continue;
+      if (ended() || this.#paused) continue;
       const atMs = Date.now();
       try {
-        await this.#scrape(scraped, atMs, AbortSignal.any([signal, AbortSignal.timeout(Math.min(periodMs, 10_000))]));
+        await this.#scrape(scraped, atMs, AbortSignal.any([signal, AbortSignal.timeout(SCRAPE_MS)]));
       } catch (error) {
-        if (signal.aborted) return;
+        if (ended()) return;
         scraped.gateway.fail(atMs);
         log(`scrape of ${scraped.pod.name}: ${error instanceof Error ? error.message : String(error)}`);
       }

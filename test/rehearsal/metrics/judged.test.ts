@@ -212,10 +212,11 @@ describe("a rehearsal's traffic, judged by the gate's checks on the stand-in ser
     judging: Judging,
     holds: (result: CheckResult) => boolean,
   ): Promise<CheckResult> {
-    for (const end = Date.now() + VERDICT_SECONDS * 1000; ; await sleep(1000)) {
+    for (const end = Date.now() + VERDICT_SECONDS * 1000; ;) {
       const result = await ask(check, judging);
       if (holds(result)) return result;
       assert.ok(Date.now() < end, `not within ${VERDICT_SECONDS} s: ${JSON.stringify(result.findings)}`);
+      await sleep(1000);
     }
   }
   const says =

@@ -98,7 +98,10 @@ describe("the metrics servers", () => {
     return value === undefined ? undefined : Number(value);
   };
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(50)) if (await holds()) return;
+    for (const end = Date.now() + 20_000; Date.now() < end;) {
+      if (await holds()) return;
+      await sleep(50);
+    }
     assert.fail(`not within 20 s: ${what}`);
   }
 

@@ -178,8 +178,7 @@ function sourceOf(
     .sort()
     .join();
   const value = (name: string): string => Dimensions.find(({ Name }) => Name === name)?.Value ?? "";
-  const arnOf = (arns: Iterable<string>, ending: string): string =>
-    [...arns].find((arn) => arn.endsWith(`${ending}`)) ?? "";
+  const arnOf = (arns: Iterable<string>, ending: string): string => [...arns].find((arn) => arn.endsWith(ending)) ?? "";
   const balancer = arnOf(elb.loadBalancers.keys(), `:loadbalancer/${value("LoadBalancer")}`);
   if (names === "LoadBalancer" && MetricName === "HTTPCode_ELB_5XX_Count") {
     return { groups: recorder.groups(balancer), value: sumOf(MetricName, ({ elb5xx }) => elb5xx) };
