@@ -33,7 +33,8 @@ function walksToTheFirst(): Step {
   return {
     title: `pilot run --to ${FIRST}`,
     async run(rehearsal, say) {
-      await setSettings(rehearsal, { pilot: PILOT });
+      // The compared answers reach services that no client asks for: at a step they would have to be shown, and cannot.
+      await setSettings(rehearsal, { pilot: PILOT, compareAnswers: undefined });
       const { code, said } = await runPilot(rehearsal, FIRST, {}, say);
       assertThat(code === 0, `the pilot ended with ${code}: ${said}`);
     },
