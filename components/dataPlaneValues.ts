@@ -24,13 +24,13 @@ const READINESS = {
   timeoutSeconds: 3,
   failureThreshold: 8640,
 } as const;
-/** Only what does not answer at all is started anew: a minute of silence, not a busy moment. */
+/** Only what does not answer at all is started anew: five minutes of silence, no busy moment and no slow start. */
 const LIVENESS = {
   httpGet: { path: "/status", port: STATUS_PORT },
-  initialDelaySeconds: 60,
-  periodSeconds: 10,
+  initialDelaySeconds: 300,
+  periodSeconds: 30,
   timeoutSeconds: 5,
-  failureThreshold: 6,
+  failureThreshold: 10,
 } as const;
 
 /**

@@ -270,10 +270,10 @@ describe("data planes of B", () => {
         },
         livenessProbe: {
           httpGet: { path: "/status", port: 7085 },
-          initialDelaySeconds: 60,
-          periodSeconds: 10,
+          initialDelaySeconds: 300,
+          periodSeconds: 30,
           timeoutSeconds: 5,
-          failureThreshold: 6,
+          failureThreshold: 10,
         },
       },
       api7ee: { status_endpoint: { enabled: true, ip: "0.0.0.0", port: 7085 } },
