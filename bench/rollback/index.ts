@@ -31,7 +31,7 @@ export async function rollbackBenchmark({ log }: BenchmarkOptions, runs = RUNS):
   try {
     const { stack } = rehearsal;
     for (const stage of CLIMB) {
-      log(`${stage}`);
+      log(stage);
       await enterStage(stack, stage);
     }
     const trivial = await trivialResource(stack);
