@@ -61,8 +61,14 @@ function spawnPilot({ stack }: Rehearsal, args: readonly string[]): ChildProcess
   const { path, environment } = stack.access;
   const main = join(__dirname, "..", "pilot", "main.ts");
   const PATH = [dirname(path), environment["PATH"] ?? process.env["PATH"] ?? ""].join(delimiter);
-  return spawn(process.execPath, ["--import", "tsx", main, ...args, "--stack", stack.name, "--cwd", stack.folder], {
-    env: { ...process.env, ...environment, PATH },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", main, ...args, "--stack", stack.name, "--cwd", stack.folder],
+    { env: { ...process.env, ...environment, PATH }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  // A rehearsal that ends early leaves no pilot behind: without its watcher the pilot's own process ends.
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
+  return child;
 }
