@@ -24,8 +24,8 @@ export function faultTable({ summaries, at, command }: FaultTable): string {
     "time from breaking it to the end of the step: until the verdict was there and, where traffic had to go back, A had everything;",
     "mending it again included. Requests fail only where the fault itself makes B's answers wrong, and only at B's share.",
     "",
-    `${summaries.length} scenarios, ${rows.length} faults, ${requests.toLocaleString("en")} requests, ${lost} failed` +
-      `${failed.length === 0 ? "; all held." : `; NOT held: ${failed.join(", ")}.`}`,
+    `${summaries.length} scenarios, ${rows.length} faults, ${requests.toLocaleString("en")} requests, ${lost} failed; ` +
+      (failed.length === 0 ? "all held." : `NOT held: ${failed.join(", ")}.`),
     "",
     "| scenario | at | broken | what the program said | requests failed | safe after | held |",
     "| --- | --- | --- | --- | ---: | ---: | --- |",

@@ -75,11 +75,9 @@ export async function deregisterTargetsB(rehearsal: Rehearsal): Promise<() => Pr
     const { TargetHealthDescriptions = [] } = await client.send(new DescribeTargetHealthCommand({ TargetGroupArn }));
     const Targets = TargetHealthDescriptions.flatMap(({ Target }) => (Target?.Id === undefined ? [] : [Target]));
     await client.send(new DeregisterTargetsCommand({ TargetGroupArn, Targets }));
-    return async () =>
-      withClient(
-        rehearsal,
-        async (again) => void (await again.send(new RegisterTargetsCommand({ TargetGroupArn, Targets }))),
-      );
+    return async () => {
+      await withClient(rehearsal, (again) => again.send(new RegisterTargetsCommand({ TargetGroupArn, Targets })));
+    };
   });
 }
 

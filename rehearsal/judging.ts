@@ -81,9 +81,15 @@ function judgeSettings(world: World, judging: Exclude<Judging, "none">): Readonl
   }
 }
 
-/** Names of the services with less than so many percent of the plain traffic, and of those with none of it. */
-export function thinServices({ catalogue }: Pick<World, "catalogue">, percent: number): readonly string[] {
-  const names = [...new Set(catalogue.map(({ service }) => service))].sort();
+/**
+ * Names of the services with less than so many percent of the plain traffic, and of those with none of it: the gate's
+ * comparison of answers asks each of these once, so that they are seen.
+ */
+export function thinServices(
+  { catalogue, services }: Pick<World, "catalogue" | "services">,
+  percent: number,
+): readonly string[] {
+  const names = [...new Set([...services, ...catalogue.map(({ service }) => service)])].sort();
   const plain = catalogue.filter(({ kind }) => kind === "plain");
   const total = plain.reduce((sum, { weight }) => sum + weight, 0);
   return names.filter((name) => {

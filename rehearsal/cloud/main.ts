@@ -158,6 +158,7 @@ async function start({ home, network, pace, routes, scrapeSeconds, kubernetes }:
     token: seeded.token,
     gatewayGroupId: seeded.gatewayGroupId,
     catalogue: seeded.catalogue,
+    services: seeded.services,
     metrics: { ...metrics.urls, periodSeconds: scrapeSeconds },
   };
   const methods: CloudMethods = {

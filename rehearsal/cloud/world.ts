@@ -63,6 +63,8 @@ export interface World {
   readonly token: string;
   readonly gatewayGroupId: string;
   readonly catalogue: readonly TrafficSample[];
+  /** Names of all services of the configuration. */
+  readonly services: readonly string[];
   /** Base URLs of each cluster's Prometheus, and how often it scrapes. */
   readonly metrics: Readonly<Record<"a" | "b", string>> & { readonly periodSeconds: number };
 }

@@ -50,7 +50,9 @@ function changed(name: string, reason: RegExp, { make, mend }: Statements): Faul
     requestsFail: false,
     async make(rehearsal) {
       await sql(rehearsal, `${ALONE}; ${make}`);
-      return async () => void (await sql(rehearsal, `${ALONE}; ${mend}`));
+      return async () => {
+        await sql(rehearsal, `${ALONE}; ${mend}`);
+      };
     },
   };
 }
@@ -69,7 +71,9 @@ function rowLost(): Fault {
       await sql(rehearsal, `${ALONE}; delete from route where id = (select min(id) from route)`);
       const literal = `'${row.replaceAll("'", "''")}'`;
       const insert = `insert into route select * from jsonb_populate_record(null::route, ${literal})`;
-      return async () => void (await sql(rehearsal, `${ALONE}; ${insert}`));
+      return async () => {
+        await sql(rehearsal, `${ALONE}; ${insert}`);
+      };
     },
   };
 }

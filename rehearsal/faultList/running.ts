@@ -79,7 +79,9 @@ async function switched<M extends CloudMethod>(
   mended: Parameters<CloudMethods[M]>,
 ): Promise<() => Promise<void>> {
   await rehearsal.clouds.call(method, ...broken);
-  return async () => void (await rehearsal.clouds.call(method, ...mended));
+  return async () => {
+    await rehearsal.clouds.call(method, ...mended);
+  };
 }
 
 async function rowChanged(rehearsal: Rehearsal, instance: string): Promise<() => Promise<void>> {

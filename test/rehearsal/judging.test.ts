@@ -28,6 +28,7 @@ const catalogue = [
 ];
 const world = {
   catalogue,
+  services: ["orders", "pay", "unasked"],
   metrics: { a: "http://127.9.30.3:9090/", b: "http://127.9.30.4:9090/", periodSeconds: 2 },
 } as unknown as World;
 
@@ -63,8 +64,8 @@ describe("with which limits a rehearsal judges", () => {
   });
 
   it("services are thin by their share of the plain traffic; those without any are", () => {
-    assert.deepEqual(thinServices(world, 50), ["pay", "slow", "tiny"]);
-    assert.deepEqual(thinServices(world, 2), ["slow", "tiny"]);
+    assert.deepEqual(thinServices(world, 50), ["pay", "slow", "tiny", "unasked"]);
+    assert.deepEqual(thinServices(world, 2), ["slow", "tiny", "unasked"]);
   });
 });
 

@@ -33,6 +33,8 @@ export interface Seeded {
   readonly gatewayGroupId: string;
   /** Requests that the configuration answers. */
   readonly catalogue: TrafficSample[];
+  /** Names of all services, most of which get no traffic. */
+  readonly services: readonly string[];
   /** Base tables, partitions included. */
   readonly tables: number;
   /** Rows of all of them. */
@@ -70,6 +72,7 @@ export async function seedDatabase(o: SeedOptions): Promise<Seeded> {
       administrator: { username: "admin", password },
       gatewayGroupId: configuration.gatewayGroupId,
       catalogue: [...configuration.catalogue],
+      services: configuration.services.map(({ name }) => String(name)),
       ...counted,
     };
   } finally {
