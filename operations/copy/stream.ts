@@ -74,6 +74,9 @@ export async function streamed({ options, source, tools, onLine }: Transfer): Pr
   }
 }
 
+/** What a program says whose pipe's other end is gone: it may be heard before the one that is gone is known to have ended. */
+const BROKEN_PIPE = /could not write to output file: (Connection reset by peer|Broken pipe)/;
+
 /** Pipes one program into the other. When one fails, the other's end is waited for, and the first cause is told. */
 async function joined(
   dump: Tool,
@@ -98,5 +101,5 @@ async function joined(
     }),
   );
   await Promise.all([piped, ...ended]);
-  if (failures.length > 0) throw failures[0];
+  if (failures.length > 0) throw failures.find((failure) => !BROKEN_PIPE.test(String(failure))) ?? failures[0];
 }

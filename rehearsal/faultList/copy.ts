@@ -62,7 +62,7 @@ function rowLost(): Fault {
     name: "one row of B lost",
     expected: "hold",
     check: "copy proved",
-    reason: /\d+ rows in A, \d+ in B/,
+    reason: /999 rows in B, 1000 in A|1 only in A/,
     requestsFail: false,
     async make(rehearsal) {
       const found = await sql(rehearsal, "select to_jsonb(r)::text as row from route r order by id limit 1");

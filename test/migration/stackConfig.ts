@@ -15,7 +15,10 @@ export const SECRETS: Readonly<Record<string, string>> = {
   databaseADsn: "postgres://reader:made-up-password-a@database-a:5432/api7ee",
   testCredentials: '{"apikey":"made-up-credential"}',
 };
-export const SECRET_KEYS: readonly string[] = Object.keys(SECRETS).map((key) => `${PROJECT}:${key}`);
+/** `metricsCredentials` too, where a test gives them. */
+export const SECRET_KEYS: readonly string[] = [...Object.keys(SECRETS), "metricsCredentials"].map(
+  (key) => `${PROJECT}:${key}`,
+);
 
 /** `databaseB.copy` or `gatewayGroups[0].name` -> new value; undefined takes the setting away. */
 export type Changes = Readonly<Record<string, unknown>>;

@@ -67,7 +67,7 @@ export const WRONG_FIELDS: readonly Wrong[] = [
     "metrics.periodSeconds",
     /delaySeconds/,
   ],
-  [{ metricsCredentials: "Bearer x" }, "metricsCredentials", /a secret/, "{}"],
+  [{ metricsCredentials: "Bearer x" }, "metricsCredentials", /a JSON object of headers/, "{}"],
   // Control plane and gateways of B.
   [
     { "controlPlane.imageRegistry": "https://registry.example.com" },
