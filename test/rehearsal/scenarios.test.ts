@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runScenario, type RunResult } from "../../rehearsal/run";
 import { SCENARIOS } from "../../rehearsal/scenarios";
+import { deadClusterB, deadClusterBShort } from "../../rehearsal/scenarios/deadClusterB";
 import { faultMatrix } from "../../rehearsal/scenarios/faultMatrix";
 import { migrationDump, migrationDumpShort } from "../../rehearsal/scenarios/migrationDump";
 import { pilotBack } from "../../rehearsal/scenarios/pilotBack";
@@ -16,7 +17,10 @@ import { type Summary } from "../../rehearsal/summary";
 /** The rehearsal's scenarios at small scale: real engine, real databases, real traffic, fewer routes and requests. */
 const SMALL = { ratePerSecond: 60, pace: 20, routes: 1_000, settings: DEFAULT_SETTINGS, show: "silent" } as const;
 /** Long scenarios, and the part of each that has to be seen every time. */
-const SHORT = new Map([[migrationDump, migrationDumpShort]]);
+const SHORT = new Map([
+  [migrationDump, migrationDumpShort],
+  [deadClusterB, deadClusterBShort],
+]);
 /** Together too long for every test run: `npm run rehearse -- --scenario NAME`, or `all` (`strict` takes hours). */
 const BY_COMMAND: ReadonlySet<Scenario> = new Set([strict, faultMatrix, pilotBack, pilotKilled]);
 /** On two busy cores; a scenario alone takes one to three minutes. */

@@ -63,14 +63,15 @@ describe("local AWS: load balancing", () => {
 
   it("takes every change to the load balancer's process, as a whole configuration", async () => {
     const [a, b] = [await group("a"), await group("b", { healthCheck: { path: "/ready", port: "7085" } })];
+    const before = [test.world.targetGroupAArn, test.world.admin.targetGroupArn];
     assert.deepEqual(
       test.edge.config.targetGroups.map(({ arn }) => arn),
-      [test.world.targetGroupAArn],
+      before,
     );
     const kept = await rule(split(a, b, 5));
     assert.deepEqual(weights(test.edge), [95, 5]);
     assert.deepEqual(weights(test.edge, "default"), [1]);
-    const [, config] = test.edge.config.targetGroups.filter(({ arn }) => arn !== test.world.targetGroupAArn);
+    const [, config] = test.edge.config.targetGroups.filter(({ arn }) => !before.includes(arn));
     // What the program leaves out is filled in by the provider (30 s, 3) and by AWS (5 s, 200).
     assert.deepEqual(config?.healthCheck, {
       protocol: "HTTP",
