@@ -182,6 +182,7 @@ describe("a rehearsal's traffic, judged by the gate's checks on the stand-in ser
   async function ask(check: GateCheck, judging: Judging): Promise<CheckResult> {
     const world = {
       catalogue,
+      services: SERVICES.map(({ name }) => name),
       metrics: { ...servers.urls, periodSeconds: scrapeSecondsOf(judging) },
     } as unknown as World;
     const { metrics, judge: limits } = judgingSettings(world, judging);
