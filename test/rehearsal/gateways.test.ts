@@ -310,7 +310,7 @@ describe("data planes of the rehearsal", function () {
     stopping.yes = true;
     other.signal("SIGTERM");
     await Promise.all(workers);
-    assert.ok(sent > 50, `${sent} requests`);
+    assert.ok(sent > 12, `${sent} requests: too few to have been in the middle of some`);
     await eventually("new connections are refused", () =>
       ask(`http://${OTHER_DP}:9080${sample.path}`, { headers: { host: sample.host } }).then(
         () => false,
