@@ -34,7 +34,10 @@ export interface EmergencyEntry {
   readonly state: "open" | "closed";
   readonly by: string;
   readonly reason: string;
-  /** At its end: rows that changed on either side; the evidence file names them. Undefined where that could not be told. */
+  /**
+   * At its end: rows that changed on either side, on B the program's own writes as well; the evidence file names them.
+   * Undefined where that could not be told.
+   */
   readonly changes?: { readonly a: number; readonly b: number } | undefined;
 }
 

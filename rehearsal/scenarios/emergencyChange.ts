@@ -134,7 +134,8 @@ function madeOnBAndClosed(): Step {
       const { emergency } = lastEntry(await currentRecord(rehearsal)) ?? {};
       assertThat(emergency?.state === "closed", "the record does not say that it is closed");
       const { a = 0, b = 0 } = emergency.changes ?? {};
-      assertThat(a > 0 && a === b, `the record counts ${a} changes on A and ${b} on B`);
+      // On B the program's own writes since the copy count too: its DP Manager's address, and alert policies that are muted.
+      assertThat(a > 0 && b >= a, `the record counts ${a} changes on A and ${b} on B`);
       const pods = await rehearsal.clouds.call("pods", "a");
       assertThat(!pods.some(({ name, ready }) => ready && isDashboard(rehearsal, name)), "A's dashboard still runs");
       say(`closed: ${a} rows changed on A, ${b} on B`);
