@@ -19,7 +19,7 @@ export function enter(stage: Stage, title = stage as string): Step {
 }
 
 /** No step of a rehearsal takes longer; with production's limits it is hours. */
-const GO_SECONDS = 240;
+const GO_SECONDS = 480;
 const GO_SECONDS_PRODUCTION = 4 * 3600;
 
 /**
