@@ -49,7 +49,9 @@ interface Place {
 /** What can happen to the counts of one gateway, at one time. */
 const FAULTS: Readonly<Record<string, (all: Clusters, place: Place) => void>> = {
   "no scrape for a minute": (all, place) => {
-    repeatLast(seriesOf(all[place.cluster], nameOf(place)), place.point, place.point + 4);
+    // The whole minute is there to be seen: one scrape that is late at the end is no gap yet (LATE_SCRAPES).
+    const from = Math.min(place.point, COUNT - 3);
+    repeatLast(seriesOf(all[place.cluster], nameOf(place)), from, from + 4);
   },
   "no scrape any more": (all, place) => {
     repeatLast(seriesOf(all[place.cluster], nameOf(place)), Math.min(place.point, COUNT - 3), COUNT + 1);
