@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson, evidenceFile, sha256, type EventsDigest, type EvidenceFile } from "../migration/record";
+import { isMissingFile } from "./missingFile";
 
 /**
  * Files beside the record: the whole findings and fingerprints, named by their digest, a JSON-lines copy of the record,
@@ -59,7 +60,7 @@ export class RecordFolder {
     try {
       return await readFile(join(this.folder, name));
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      if (isMissingFile(error)) return undefined;
       throw error;
     }
   }

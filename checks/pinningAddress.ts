@@ -1,8 +1,7 @@
-import { z } from "zod";
 import { covers } from "../migration/blocks";
 import { DP_MANAGER_PORT, dpManagerAddressB } from "../migration/names";
 import { type Inspection } from "../migration/inspection";
-import { getDeployment, podsOf } from "./clients/objects";
+import { getDeployment, getService, podsOf } from "./clients/objects";
 import { type Address, type Reached } from "./clients/probePod";
 import { type CheckContext } from "./context";
 import { CouldNotLook, type Report } from "./result";
@@ -31,19 +30,6 @@ export async function checkDeploymentSetting(report: Report, context: CheckConte
     remedy: "set it in B's dashboard, or let the program: pulumi up --refresh --replace '**control-plane-b-address'",
   });
 }
-
-const SERVICE = z.object({
-  spec: z.object({ clusterIP: z.string().optional() }).optional(),
-  status: z
-    .object({
-      loadBalancer: z
-        .object({
-          ingress: z.array(z.object({ ip: z.string().optional(), hostname: z.string().optional() })).optional(),
-        })
-        .optional(),
-    })
-    .optional(),
-});
 
 /**
  * The name that B's gateways use leads to control plane B, as B's own name service sees it: to the DP Manager's Service,
@@ -103,7 +89,7 @@ async function placesOfB(
   const api = await context.systems.cluster("B");
   const name = `${context.scope.clusterB.controlPlane}-dp-manager`;
   const [service, deployment] = await Promise.all([
-    api.get(SERVICE, api.path("v1", "services", name), context.signal),
+    getService(api, name, context.signal),
     getDeployment(api, name, context.signal),
   ]);
   const pods = deployment ? await podsOf(api, deployment, context.signal) : [];

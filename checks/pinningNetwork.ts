@@ -1,6 +1,5 @@
-import { z } from "zod";
 import { type Inspection } from "../migration/inspection";
-import { getDeployment, isReady, podsOf } from "./clients/objects";
+import { getDeployment, getService, isReady, podsOf } from "./clients/objects";
 import { type Address } from "./clients/probePod";
 import { type CheckContext } from "./context";
 import { CouldNotLook, type Report } from "./result";
@@ -9,18 +8,6 @@ import { CouldNotLook, type Report } from "./result";
 
 /** HTTP and mutual TLS ports of the DP Manager (facts/api7.md 1.2). */
 const PORTS = [7900, 7943] as const;
-
-const SERVICE = z.object({
-  status: z
-    .object({
-      loadBalancer: z
-        .object({
-          ingress: z.array(z.object({ ip: z.string().optional(), hostname: z.string().optional() })).optional(),
-        })
-        .optional(),
-    })
-    .optional(),
-});
 
 /** @throws CouldNotLook when A's DP Manager is not found, or no pod of B tells */
 export async function checkClosedToB(report: Report, context: CheckContext, inspection: Inspection): Promise<void> {
@@ -49,7 +36,7 @@ async function dpManagersOfA(context: CheckContext, inspection: Inspection): Pro
   const deployment = await getDeployment(api, name, context.signal);
   const [pods, service] = await Promise.all([
     deployment ? podsOf(api, deployment, context.signal) : [],
-    api.get(SERVICE, api.path("v1", "services", name), context.signal),
+    getService(api, name, context.signal),
   ]);
   const ready = pods.filter(isReady).flatMap(({ status }) => status?.podIP ?? []);
   // A closed port of a pod that does not run proves nothing.

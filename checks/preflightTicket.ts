@@ -4,6 +4,7 @@ import { type Inspection } from "../migration/inspection";
 import { misfitsOf, parseTicket, TicketError } from "../migration/ticket";
 import { programDigest } from "./programDigest";
 import { CouldNotLook, textOf, type Report } from "./result";
+import { isMissingFile } from "./missingFile";
 
 /**
  * A rehearsal of this very program, fresh, with a rollback in it; or a named person's permission to go without.
@@ -46,14 +47,10 @@ export async function lookAtTicket(
       report.finding({ subject, ...misfit, remedy });
     }
   } catch (error) {
-    if (!(error instanceof TicketError) && !isMissing(error)) {
+    if (!(error instanceof TicketError) && !isMissingFile(error)) {
       throw new CouldNotLook(subject, textOf(error), remedy, { lasting: true });
     }
     const seen = error instanceof TicketError ? error.message : "there is no such file";
     report.finding({ subject, seen, expected: "the ticket of a rehearsal", remedy });
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -3,7 +3,7 @@ import { callerIdentity, withinLimit } from "../checks/identity";
 import { lastEntry } from "../migration/record";
 import { EventLog } from "./events";
 import { type MigrationStack } from "./migrationStack";
-import { channelsOf, Notifier } from "./notify";
+import { notifierOf } from "./notify";
 import { type RollbackOutcome } from "./rollback";
 import { viewOf } from "./standing";
 
@@ -42,14 +42,7 @@ async function tell(stack: MigrationStack, outcome: RollbackOutcome): Promise<vo
     decidedAt,
     ...(appliedAt === undefined ? {} : { appliedAt }),
   });
-  const notifier = new Notifier({
-    stack: stack.name,
-    channels: channelsOf(settings),
-    events: settings.notifications.events,
-    onFailure: async (about, reason) => {
-      await log.append({ event: "notification-failed", about, reason });
-    },
-  });
+  const notifier = notifierOf(stack.name, settings, log);
   notifier.tell(event);
   await notifier.flush(FLUSH_MS);
 }

@@ -3,6 +3,7 @@ import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Stage } from "../migration/stages";
 import { type Figures } from "./figures";
+import { isMissingFile } from "../checks/missingFile";
 
 /**
  * The pilot's own events, one JSON object a line, in `pilot.jsonl` of the record folder. The record says what stands; this
@@ -125,7 +126,7 @@ export async function readEvents(folder: string): Promise<readonly PilotEvent[]>
   try {
     text = await readFile(join(folder, FILE), "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isMissingFile(error)) return [];
     throw error;
   }
   return text.split("\n").flatMap((line) => {

@@ -1,3 +1,5 @@
+import { isObject } from "../migration/configurationWalk";
+
 /** What was measured of A and B, as far as a source told it. */
 export interface SideFigures {
   /** Requests in the stretch that the figures are of. */
@@ -51,8 +53,4 @@ function sideIn(value: unknown): SideFigures | undefined {
 
 function numberIn(value: unknown): number | undefined {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 import { request } from "undici";
 import { type Settings } from "../migration/settings";
-import { type PilotEvent } from "./events";
+import { type EventLog, type PilotEvent } from "./events";
 
 /** Where a message goes, and how; throws what went wrong. */
 export interface Channel {
@@ -18,6 +18,18 @@ export interface NotifierOptions {
   readonly onFailure: (about: string, reason: string) => Promise<void>;
   /** Milliseconds before each repeat. Default 1 s, 5 s, 25 s. */
   readonly repeatAfterMs?: readonly number[];
+}
+
+/** Tells what the settings want told, where they say; a message that was given up is written into the pilot's events. */
+export function notifierOf(stack: string, settings: Settings, log: EventLog): Notifier {
+  return new Notifier({
+    stack,
+    channels: channelsOf(settings),
+    events: settings.notifications.events,
+    onFailure: async (about, reason) => {
+      await log.append({ event: "notification-failed", about, reason });
+    },
+  });
 }
 
 const TIMEOUT_MS = 10_000;

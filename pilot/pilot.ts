@@ -13,7 +13,7 @@ import {
 } from "./events";
 import { gateNow } from "./gateNow";
 import { type MigrationStack } from "./migrationStack";
-import { channelsOf, Notifier } from "./notify";
+import { type Notifier, notifierOf } from "./notify";
 import { takePilotLock } from "./pilotLock";
 import { pagedSince } from "./notes";
 import { viewOf, type StackView } from "./standing";
@@ -90,14 +90,7 @@ export class Pilot {
     const release = await takePilotLock(folder);
     try {
       const log = new EventLog(folder, options.by, options.now ?? (() => new Date()));
-      const notifier = new Notifier({
-        stack: stack.name,
-        channels: channelsOf(settings),
-        events: settings.notifications.events,
-        onFailure: async (about, reason) => {
-          await log.append({ event: "notification-failed", about, reason });
-        },
-      });
+      const notifier = notifierOf(stack.name, settings, log);
       const pilot = new Pilot(stack, options, log, notifier);
       await pilot.note({ event: "run-begun", goal: options.goal, stage: standing?.stage ?? null });
       const outcome = await pilot.loop();

@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Document, isMap, isScalar, parseDocument } from "yaml";
+import { isMissingFile } from "../checks/missingFile";
 
 /** Namespace of the program's settings: the project's name in Pulumi.yaml. */
 export const PROJECT = "api7-migration";
@@ -60,7 +61,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    if (isMissingFile(error)) return "";
     throw error;
   }
 }

@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { format } from "prettier";
 import { faultTable } from "./faultTable";
 import { runScenario, type RunResult } from "./run";
 import { SCENARIOS } from "./scenarios";
@@ -10,10 +9,10 @@ import { strict } from "./scenarios/strict";
 import { DEFAULT_SETTINGS } from "./settings";
 import { judgedLines, rollbackText, secondsText, type Summary } from "./summary";
 
+/** `npm run rehearse`: the whole migration on one computer. */
+
 /** In the place of a scenario's name: every one that does not take hours. */
 const ALL = "all";
-
-/** `npm run rehearse`: the whole migration on one computer. */
 
 interface Options {
   readonly scenario: string;
@@ -88,6 +87,8 @@ async function all(options: Options): Promise<number> {
   }
   const command = `npm run rehearse -- --scenario all --rate ${options.rate} --routes ${options.routes}`;
   const path = resolve(options.out, "faults.md");
+  // Here alone: every other run would load it for nothing.
+  const { format } = await import("prettier");
   await writeFile(path, await format(faultTable({ summaries, at, command }), { parser: "markdown" }));
   const failed = summaries.filter(({ ok }) => !ok).map(({ scenario }) => scenario);
   process.stdout.write(

@@ -11,14 +11,14 @@ import { Load, type LoadSnapshot, Upstream } from "./cloud/traffic";
 import { cacheFolder, ensureEngine } from "./engine";
 import { awsEnvironment, closeAll, engineEnvironment, setEnvironment } from "./environment";
 import { installLanguageHost } from "./engine/languageHost";
-import { carriesWeights } from "./expectations";
+import { carriesWeights, type FreezeBy } from "./expectations";
 import { between, count, round, shareMisfit, type Count } from "./measure";
 import { openTier, useRealProvider } from "./kubernetes/real/tier";
 import { openConnections } from "./connections";
 import { scrapeSecondsOf } from "./judging";
 import { claimNetwork, type Network } from "./network";
 import { installPlugins } from "./providers/framework";
-import { rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
+import { freezeOf, rehearsalConfig, rehearsalSettings, type RehearsalSettings } from "./settings";
 import { databaseProof, type Expected, onlyTheStagesOwn, RehearsalFailure, verdictOf } from "./stageProof";
 import { EngineRefusal, openStack, type MigrationStack, type Operation } from "./stack";
 import { wayBackByPilot, wayBackByTargets } from "./wayBack";
@@ -210,6 +210,12 @@ export class Rehearsal {
     return count(load, balancer, [this.world.loadBalancer.targetGroupAArn]);
   }
 
+  /** How the run's settings close A. */
+  get freezeBy(): FreezeBy {
+    const { mode } = freezeOf(this.options.settings, this.world);
+    return mode === "writes-only" ? "rules" : "scale";
+  }
+
   /** The load balancer without A's admin entry, which serves people and tools, and no traffic. */
   private async gatewaysState(): Promise<LoadBalancerState> {
     const state = await this.clouds.call("loadBalancerState");
@@ -261,7 +267,7 @@ export class Rehearsal {
     await sleep(PROPAGATION_MS);
     const from = await this.count();
     await this.nothingLeftToDo(stage);
-    onlyTheStagesOwn(stage, update, expected);
+    onlyTheStagesOwn(stage, update, this.freezeBy, expected);
     const to = await this.lookUntil(from, shapeOf(stage).weightB);
     this.finish(stage, { begun, from, to, preview, update }, expected);
     this.connections.push(await openConnections(stage, this.world.metrics, await this.loadSnapshot()));
@@ -302,7 +308,7 @@ export class Rehearsal {
     await sleep(PROPAGATION_MS);
     const settled = await this.count();
     if (settle) await this.nothingLeftToDo("rollback");
-    onlyTheStagesOwn("rollback", update, { gate: from !== "rollback" });
+    onlyTheStagesOwn("rollback", update, this.freezeBy, { gate: from !== "rollback" });
     const to = await this.lookUntil(settled, 0);
     if (to.b !== settled.b) {
       throw new RehearsalFailure(`after the rollback B still got ${to.b - settled.b} requests`);

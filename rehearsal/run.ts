@@ -9,6 +9,7 @@ import { round } from "./measure";
 import { type Scenario, type Step } from "./scenarios/scenario";
 import { programHere, ticketOf, writeTicket } from "./ticket";
 import { removeResults, type StepSummary, type Summary, writeSummary } from "./summary";
+import { isMissingFile } from "../checks/missingFile";
 
 export interface RunOptions extends Omit<RehearsalOptions, "lookSeconds" | "maxSeconds" | "report"> {
   /** Folder for `summary.json` and the report. */
@@ -150,7 +151,7 @@ async function keepRecord(rehearsal: Rehearsal | undefined, out: string): Promis
 }
 
 function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  if (!isMissingFile(error)) throw error;
 }
 
 /** Everything counted, when the load could still be asked. */

@@ -27,6 +27,14 @@ export const DEFAULT_SETTINGS: RehearsalSettings = {
 
 const RESOURCES = { requests: { cpu: "500m", memory: "512Mi" } };
 
+/** The setting `clusterA.freeze`. */
+export function freezeOf(
+  { freeze }: RehearsalSettings,
+  world: World,
+): Readonly<Record<string, unknown>> & { readonly mode?: unknown } {
+  return freeze?.(world) ?? { mode: "scale-dashboard" };
+}
+
 /** The plain settings for the clouds of this run: the same keys that `Pulumi.prod.yaml` has. */
 export function rehearsalSettings(
   world: World,
@@ -66,7 +74,7 @@ export function rehearsalSettings(
       replicas: { dashboard: releases.dashboardReplicas, dpManager: 1, developerPortal: 1 },
       dpManagerCidrs: [`${world.podNetworks.a}.0/24`],
       databaseIdentifier: databaseA.instanceIdentifier,
-      freeze: settings.freeze?.(world) ?? { mode: "scale-dashboard" },
+      freeze: freezeOf(settings, world),
     },
     clusterB: {
       kubeconfig: clusters.b.kubeconfig,

@@ -11,8 +11,6 @@ export interface Expected {
   readonly gate?: boolean;
   /** `true`: what makes the stage is there already. */
   readonly again?: boolean;
-  /** How A is closed. Default: its dashboard is scaled to zero. */
-  readonly freezeBy?: FreezeBy;
 }
 
 /** A stage did something that the stage table or the promises do not allow. */
@@ -23,10 +21,15 @@ export class RehearsalFailure extends Error {
 /**
  * An update may change only what the stage table names, in the order that B needs, and it has to do what makes the stage.
  *
+ * @param freezeBy how the settings close A
  * @throws RehearsalFailure naming what was changed, or was not
  */
-export function onlyTheStagesOwn(stage: Stage, { changes }: Operation, expected: Expected = {}): void {
-  const { freezeBy = "scale" } = expected;
+export function onlyTheStagesOwn(
+  stage: Stage,
+  { changes }: Operation,
+  freezeBy: FreezeBy,
+  expected: Expected = {},
+): void {
   const unexpected = unexpectedChanges(stage, changes, freezeBy);
   if (unexpected.length > 0) {
     const list = unexpected.map(({ op, urn, diffs }) => `${op} ${urn} (${diffs.join(", ")})`).join("; ");

@@ -3,6 +3,7 @@ import { DEFAULT_CONNECTIONS, Snapshot } from "../../checks/clients/postgres";
 import { compareDatabases } from "../../checks/database/compare";
 import { fingerprintConfiguration } from "../../checks/database/fingerprint";
 import { type BenchmarkOptions, type BenchmarkResult } from "../benchmark";
+import { median, quantile } from "../statistics";
 import { BenchDatabases, CHANGED_ROWS, FACTOR, PASSWORD, ROWS, type DatabaseName } from "./databases";
 import { unseenChanges } from "./kinds";
 import { GatewayQueries } from "./load";
@@ -228,15 +229,6 @@ async function comparisonSeconds(databases: BenchDatabases, b: DatabaseName, see
 
 function latency(taken: readonly number[]): Latency {
   return { medianMs: rounded(median(taken)), p95Ms: rounded(quantile(taken, 0.95)) };
-}
-
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = [...values].sort((x, y) => x - y);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
 
 function atMost(what: string, measured: number, limit: number, unit: string): Promised {

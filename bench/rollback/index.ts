@@ -6,6 +6,7 @@ import { enterStage } from "../../pilot/enter";
 import { Rehearsal } from "../../rehearsal/rehearsal";
 import { DEFAULT_SETTINGS } from "../../rehearsal/settings";
 import { type BenchmarkOptions, type BenchmarkResult } from "../benchmark";
+import { median } from "../statistics";
 
 /** Rollback and floor in turn: what slows the machine for a while slows both. */
 const RUNS = 9;
@@ -84,11 +85,6 @@ async function standingRollback(stack: MigrationStack): Promise<string> {
   const id = record === undefined ? undefined : rollbackId(record);
   if (id === undefined) throw new Error("no rollback stands in the record");
   return id;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
 function seconds(value: number | undefined): string {

@@ -81,6 +81,19 @@ const AUTOSCALER = z.object({
   spec: z.object({ minReplicas: z.number().default(1), maxReplicas: z.number() }),
 });
 
+const SERVICE = z.object({
+  spec: z.object({ clusterIP: z.string().optional() }).optional(),
+  status: z
+    .object({
+      loadBalancer: z
+        .object({
+          ingress: z.array(z.object({ ip: z.string().optional(), hostname: z.string().optional() })).optional(),
+        })
+        .optional(),
+    })
+    .optional(),
+});
+
 const CONFIG_MAP = z.object({ data: z.record(z.string(), z.string()).optional() });
 /** Names only: the values of a Secret are of no interest here. */
 const SECRET_KEYS = z.object({ data: z.record(z.string(), z.unknown()).optional() });
@@ -90,6 +103,7 @@ export type PodSpec = z.infer<typeof POD_SPEC>;
 export type Deployment = z.infer<typeof DEPLOYMENT>;
 export type Pod = z.infer<typeof POD>;
 export type Autoscaler = z.infer<typeof AUTOSCALER>;
+export type Service = z.infer<typeof SERVICE>;
 
 /** Undefined when it does not exist. @throws CouldNotLook */
 export function getDeployment(api: KubernetesApi, name: string, signal: AbortSignal): Promise<Deployment | undefined> {
@@ -120,6 +134,11 @@ export async function podsOf(api: KubernetesApi, deployment: Deployment, signal:
 /** Undefined when it does not exist. @throws CouldNotLook */
 export function getAutoscaler(api: KubernetesApi, name: string, signal: AbortSignal): Promise<Autoscaler | undefined> {
   return api.get(AUTOSCALER, api.path("autoscaling/v2", "horizontalpodautoscalers", name), signal);
+}
+
+/** Undefined when it does not exist. @throws CouldNotLook */
+export function getService(api: KubernetesApi, name: string, signal: AbortSignal): Promise<Service | undefined> {
+  return api.get(SERVICE, api.path("v1", "services", name), signal);
 }
 
 /** Content of a ConfigMap; undefined when it does not exist. @throws CouldNotLook */

@@ -12,6 +12,7 @@ import {
   type RecordEntry,
 } from "../../migration/record";
 import { readEvents, type PilotEvent } from "../events";
+import { isMissingFile } from "../../checks/missingFile";
 
 /**
  * What a report is made from: the record, the evidence files and the pilot's events. All of it lies in the record folder,
@@ -219,7 +220,7 @@ async function textOf(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isMissingFile(error)) return undefined;
     throw error;
   }
 }
@@ -228,7 +229,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).sort();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isMissingFile(error)) return [];
     throw error;
   }
 }

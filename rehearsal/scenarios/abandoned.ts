@@ -35,7 +35,7 @@ function abandonInTwoUpdates(): Step {
     async run(rehearsal, say) {
       await rehearsal.stack.configure({ stage: "abandon" });
       const first = await rehearsal.stack.up();
-      onlyTheStagesOwn("abandon", first);
+      onlyTheStagesOwn("abandon", first, rehearsal.freezeBy);
       const second = await rehearsal.enter("abandon", {}, { gate: false });
       const deleted = second.changes.filter(({ op }) => op === "delete").length;
       assertThat(deleted > 0, "the second update deleted nothing of B");

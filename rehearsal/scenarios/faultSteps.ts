@@ -27,30 +27,28 @@ const MENDED_SECONDS = 120;
 
 /** The gate holds as long as the fault is there, and has nothing to say of it once it is mended. */
 export function holds(fault: Fault, to: Stage): Step {
-  return {
-    title: `${fault.name}: ${to} is held`,
-    fault: true,
-    async run(rehearsal, say) {
-      const made = await make(rehearsal, fault, to, say);
-      await made.mend();
-      await watchGate(rehearsal.stack, to, {
-        until: (answer) => findingOf(answer, fault) === undefined,
-        maxSeconds: MENDED_SECONDS,
-        what: `end of the finding "${made.reason}"`,
-      });
-      say(await note(rehearsal, fault, made, null));
-    },
-  };
+  return held(fault, to, async (rehearsal, reason) => {
+    await watchGate(rehearsal.stack, to, {
+      until: (answer) => findingOf(answer, fault) === undefined,
+      maxSeconds: MENDED_SECONDS,
+      what: `end of the finding "${reason}"`,
+    });
+  });
 }
 
 /** The gate holds, and goes on holding after the fault is mended, for as long as what was seen counts. */
 export function staysHeld(fault: Fault, to: Stage): Step {
+  return held(fault, to, async () => Promise.resolve());
+}
+
+function held(fault: Fault, to: Stage, onceMended: (rehearsal: Rehearsal, reason: string) => Promise<void>): Step {
   return {
     title: `${fault.name}: ${to} is held`,
     fault: true,
     async run(rehearsal, say) {
       const made = await make(rehearsal, fault, to, say);
       await made.mend();
+      await onceMended(rehearsal, made.reason);
       say(await note(rehearsal, fault, made, null));
     },
   };

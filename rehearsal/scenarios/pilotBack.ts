@@ -1,5 +1,5 @@
 import { type Stage } from "../../migration/stages";
-import { setSettings, type PilotEnd, runPilot } from "./pilotRuns";
+import { type PilotEnd, runPilot } from "./pilotRuns";
 import { judgingSettings } from "../judging";
 import { assertThat, leaveRollback } from "./common";
 import { nothingElseFailed } from "./faultSteps";
@@ -34,7 +34,7 @@ function walksToTheFirst(): Step {
     title: `pilot run --to ${FIRST}`,
     async run(rehearsal, say) {
       // The compared answers reach services that no client asks for: at a step they would have to be shown, and cannot.
-      await setSettings(rehearsal, { pilot: PILOT, compareAnswers: undefined });
+      await rehearsal.stack.configure({ pilot: PILOT, compareAnswers: undefined });
       const { code, said } = await runPilot(rehearsal, FIRST, {}, say);
       assertThat(code === 0, `the pilot ended with ${code}: ${said}`);
     },
@@ -73,7 +73,7 @@ function heldTooLong(): Step {
   return {
     title: "B's metrics are gone: held, and back to A when the hold runs out",
     async run(rehearsal, say) {
-      await setSettings(rehearsal, { pilot: { ...PILOT, holdMinutes: 1 } });
+      await rehearsal.stack.configure({ pilot: { ...PILOT, holdMinutes: 1 } });
       await rehearsal.clouds.call("setMetricsFault", "b", { kind: "down" });
       const end = await runPilot(rehearsal, SECOND, {}, say).finally(async () =>
         rehearsal.clouds.call("setMetricsFault", "b", null),
@@ -81,7 +81,7 @@ function heldTooLong(): Step {
       const held = end.events.find(({ event }) => event === "hold");
       assertThat(held !== undefined, "the pilot never held");
       wentBack(end, FIRST, /The hold has lasted 1 minutes/);
-      await setSettings(rehearsal, { pilot: PILOT });
+      await rehearsal.stack.configure({ pilot: PILOT });
     },
   };
 }
@@ -102,7 +102,7 @@ function badAtTheSecond(): Step {
             if (event.event !== "stage-ended" || event.stage !== SECOND) return;
             // The climb was judged with wide margins; from now on production's count, so that no step ends early.
             const { judge } = judgingSettings(rehearsal.world, "impatient");
-            await setSettings(rehearsal, { judge });
+            await rehearsal.stack.configure({ judge });
             badAt = new Date();
             await rehearsal.clouds.call("setGatewayFault", "b", { errorPercent: 5 });
           },
@@ -159,19 +159,15 @@ async function measure(
 /** A new request may reach B until the weights have spread, and a busy computer tells of them late. */
 const LAST_REQUEST_SECONDS = 5;
 
-const COMMON: Pick<Scenario, "lookSeconds" | "maxSeconds" | "load" | "settings"> = {
+/** Back without a person, in every way that is not a person's. */
+export const pilotBack: Scenario = {
+  name: "pilot-back",
+  description:
+    "the pilot goes back by itself: approval refused, expired, a hold that runs out, B with 5 % errors at 25 %",
   lookSeconds: 2,
   maxSeconds: 2400,
   load: { slowPerSecond: 0.5, streams: 4, websockets: 4 },
   settings: { judging: "wide", trafficSteps: STEPS },
-};
-
-/** Back without a person, in every way that is not a person's. */
-export const pilotBack: Scenario = {
-  ...COMMON,
-  name: "pilot-back",
-  description:
-    "the pilot goes back by itself: approval refused, expired, a hold that runs out, B with 5 % errors at 25 %",
   steps: [
     walksToTheFirst(),
     refused(),
@@ -183,11 +179,4 @@ export const pilotBack: Scenario = {
     badAtTheSecond(),
     nothingElseFailed(),
   ],
-};
-
-/** Only what needs the engine, the judge and the load to be shown; the other ways are the decision's own tests. */
-export const pilotBackShort: Scenario = {
-  ...pilotBack,
-  description: "the pilot goes back by itself: B with 5 % errors at 25 %, after a person's approval",
-  steps: [walksToTheFirst(), badAtTheSecond(), nothingElseFailed()],
 };

@@ -131,10 +131,3 @@ export const pilotKilled: Scenario = {
   maxSeconds: 3600,
   steps: [walkKilled({ count: 20, goal: "complete" }), everyRequestAnswered()],
 };
-
-/** Three kills on the way to the first traffic. */
-export const pilotKilledShort: Scenario = {
-  ...pilotKilled,
-  description: "the pilot, the engine, or both killed with -9 at 3 random moments, and started again",
-  steps: [walkKilled({ count: 3, goal: "traffic-5" }), everyRequestAnswered()],
-};

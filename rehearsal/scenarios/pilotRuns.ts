@@ -14,11 +14,6 @@ export interface PilotEnd {
 
 type Reactions = Partial<Record<PilotEvent["event"], (event: PilotEvent) => Promise<void>>>;
 
-/** Sets plain settings of the stack for what follows. */
-export async function setSettings(rehearsal: Rehearsal, settings: Readonly<Record<string, unknown>>): Promise<void> {
-  await rehearsal.stack.configure(settings);
-}
-
 /** `pilot run --to GOAL` to its end, with what others do at its events. */
 export async function runPilot(
   rehearsal: Rehearsal,

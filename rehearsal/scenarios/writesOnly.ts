@@ -2,16 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { letWritesThroughByHand } from "../faults";
 import { type Rehearsal, RehearsalFailure } from "../rehearsal";
-import { type Expected } from "../stageProof";
-import { type Stage } from "../../migration/stages";
-import { assertThat, describe } from "./common";
+import { assertThat, enter } from "./common";
 import { everyRequestAnswered } from "./migration";
 import { type Scenario, type Step } from "./scenario";
 
 const PRIORITY = 50;
 /** Signing in is a POST that must always reach the dashboard, which refuses a wrong password by itself. */
 const SIGNING_IN = 401;
-const BY_RULES: Expected = { freezeBy: "rules" };
 
 /** The freeze that leaves A's dashboard open for reading: rules of its load balancer refuse the methods that write. */
 export const writesOnly: Scenario = {
@@ -28,28 +25,18 @@ export const writesOnly: Scenario = {
     }),
   },
   steps: [
-    entered("prepare"),
+    enter("prepare"),
     entryAnswers("before the freeze", { read: 200, write: 200 }),
-    entered("freeze"),
+    enter("freeze"),
     entryAnswers("frozen", { read: 200, write: 503 }),
     letThroughByHand(),
-    entered("restore"),
+    enter("restore"),
     emergency(),
-    entered("abandon"),
+    enter("abandon"),
     entryAnswers("after abandon", { read: 200, write: 200 }),
     everyRequestAnswered(),
   ],
 };
-
-function entered(stage: Stage): Step {
-  return {
-    title: stage,
-    async run(rehearsal, say) {
-      await rehearsal.enter(stage, {}, BY_RULES);
-      say(describe(rehearsal.stages.at(-1)));
-    },
-  };
-}
 
 interface Answers {
   readonly read: number;

@@ -2,28 +2,16 @@ import assert from "node:assert/strict";
 import { Systems, type GateContext } from "../../checks/context";
 import { type CheckResult } from "../../checks/result";
 import { soak } from "../../checks/soak";
-import { appendEntry, EMPTY_RECORD, type MigrationRecord } from "../../migration/record";
-import { shapeOf, type Stage } from "../../migration/stages";
+import { EMPTY_RECORD, type MigrationRecord } from "../../migration/record";
+import { type Stage } from "../../migration/stages";
+import { recordOf } from "../support/recordOf";
 import { REQUEST, SCOPE } from "./support/scope";
 
 const BEGIN = Date.parse("2026-03-01T00:00:00Z");
 const time = (hour: number): Date => new Date(BEGIN + hour * 3_600_000);
 
 function record(...entries: readonly (readonly [Stage, number])[]): MigrationRecord {
-  return entries.reduce<MigrationRecord>((grown, [stage, hour]) => {
-    const entry = {
-      at: time(hour).toISOString(),
-      stage,
-      from: null,
-      kind: "up",
-      weightB: shapeOf(stage).weightB,
-      by: "x",
-      commit: "-",
-      copy: 1,
-      checks: [],
-    } as const;
-    return appendEntry(grown, entry).record;
-  }, EMPTY_RECORD);
+  return recordOf(...entries.map(([stage, hour]) => [stage, time(hour).getTime()] as const));
 }
 
 function check(

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { KINDS } from "./api/kinds";
 import { type Pod } from "./api/objects";
 import { Resources } from "./api/resources";
-import { parseLabelSelector } from "./api/selectors";
 import { ApiServer } from "./api/server";
 import { Store } from "./api/store";
 import { AutoscalerController } from "./controllers/autoscalers";
@@ -16,7 +15,7 @@ import { HostsController } from "./controllers/hosts";
 import { TargetGroupBindingController, type TargetRegistry } from "./controllers/targetGroupBindings";
 import { writeKubeconfig } from "./kubeconfig";
 import { Kubelet } from "./pods/kubelet";
-import { podInfo, type PodInfo } from "./podInfo";
+import { podInfos, type PodInfo } from "./podInfo";
 import { type PodCommand } from "./pods/podRun";
 
 export { type Target, type TargetRegistry } from "./controllers/targetGroupBindings";
@@ -117,9 +116,7 @@ export class KubernetesCluster {
 
   /** All pods, or those with the labels of a selector such as `app.kubernetes.io/component=dashboard`. */
   pods(selector = ""): readonly PodInfo[] {
-    const matches = parseLabelSelector(selector);
-    const pods = this.resources.store.list(KINDS.pod) as readonly Pod[];
-    return pods.filter(matches).map((pod) => podInfo(pod, this.kubelet));
+    return podInfos(this.resources.store, this.kubelet, selector);
   }
 
   /**

@@ -1,4 +1,7 @@
+import { type ObjectReader } from "./api/clusterObjects";
+import { KINDS } from "./api/kinds";
 import { isReady, type Pod } from "./api/objects";
+import { parseLabelSelector } from "./api/selectors";
 import { type Kubelet } from "./pods/kubelet";
 
 /** One pod, as scenarios see it. */
@@ -17,7 +20,13 @@ export interface PodInfo {
   readonly pid: number | undefined;
 }
 
-export function podInfo(pod: Pod, kubelet: Kubelet): PodInfo {
+/** All pods of a store, or those with the labels of a selector such as `app.kubernetes.io/component=dashboard`. */
+export function podInfos(store: ObjectReader, kubelet: Kubelet, selector: string): readonly PodInfo[] {
+  const matches = parseLabelSelector(selector);
+  return (store.list(KINDS.pod) as readonly Pod[]).filter(matches).map((pod) => podInfo(pod, kubelet));
+}
+
+function podInfo(pod: Pod, kubelet: Kubelet): PodInfo {
   const { name, namespace = "", labels = {}, deletionTimestamp } = pod.metadata;
   const statuses = pod.status?.containerStatuses ?? [];
   return {

@@ -1,15 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { KINDS } from "../../cloud/kubernetes/api/kinds";
-import { type Pod } from "../../cloud/kubernetes/api/objects";
-import { parseLabelSelector } from "../../cloud/kubernetes/api/selectors";
 import { ControllerLoop } from "../../cloud/kubernetes/controllers/controller";
 import { HostsController } from "../../cloud/kubernetes/controllers/hosts";
 import {
   TargetGroupBindingController,
   type TargetRegistry,
 } from "../../cloud/kubernetes/controllers/targetGroupBindings";
-import { podInfo, type PodInfo } from "../../cloud/kubernetes/podInfo";
+import { podInfos, type PodInfo } from "../../cloud/kubernetes/podInfo";
 import { Kubelet } from "../../cloud/kubernetes/pods/kubelet";
 import { type PodCommand } from "../../cloud/kubernetes/pods/podRun";
 import { RealApi } from "./api";
@@ -142,9 +140,7 @@ export class RealCluster {
 
   /** All pods, or those with the labels of a selector such as `app.kubernetes.io/component=dashboard`. */
   pods(selector = ""): readonly PodInfo[] {
-    const matches = parseLabelSelector(selector);
-    const pods = this.parts.mirror.list(KINDS.pod) as readonly Pod[];
-    return pods.filter(matches).map((pod) => podInfo(pod, this.parts.kubelet));
+    return podInfos(this.parts.mirror, this.parts.kubelet, selector);
   }
 
   /** Sets a Deployment's size as somebody else than the program would, by its subresource `scale`. */

@@ -3,7 +3,8 @@ import { capacity } from "../../../checks/capacity";
 import { type GateContext } from "../../../checks/context";
 import { quiet } from "../../../checks/quiet";
 import { traffic } from "../support/gatewayTraffic";
-import { ago, GateFixture, NOW, record, run, since } from "./gateFixture";
+import { recordOf } from "../../support/recordOf";
+import { ago, GateFixture, NOW, run, since } from "./gateFixture";
 
 describe("check: capacity and quiet, on Prometheus", () => {
   let gate: GateFixture;
@@ -67,7 +68,7 @@ describe("check: capacity and quiet, on Prometheus", () => {
   describe("quiet", () => {
     const complete = (): GateContext =>
       gate.context({
-        record: record(["traffic-100", ago(300)], ["complete", ago(120)]),
+        record: recordOf(["traffic-100", ago(300)], ["complete", ago(120)]),
         move: { ...gate.context().move, from: "complete", to: "decommission", liveWeightsB: [100] },
       });
 

@@ -5,14 +5,9 @@ import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { judgeCommand } from "../../../checks/commands/judge";
 import { metricsCommand } from "../../../checks/commands/metrics";
-import {
-  canonicalJson,
-  appendEntry,
-  EMPTY_RECORD,
-  renderRecord,
-  type MigrationRecord,
-} from "../../../migration/record";
-import { shapeOf, type Stage } from "../../../migration/stages";
+import { canonicalJson, renderRecord } from "../../../migration/record";
+import { type Stage } from "../../../migration/stages";
+import { recordOf } from "../../support/recordOf";
 import { traffic } from "../support/gatewayTraffic";
 import { PrometheusFake } from "../support/prometheusFake";
 
@@ -48,21 +43,7 @@ describe("check -- metrics", () => {
     };
     const path = join(folder, "Pulumi.test.yaml");
     writeFileSync(path, stringify({ config }));
-    const record = entries.reduce<MigrationRecord>(
-      (grown, [stage, atMs]) =>
-        appendEntry(grown, {
-          at: new Date(atMs).toISOString(),
-          stage,
-          from: null,
-          kind: "up",
-          weightB: shapeOf(stage).weightB,
-          by: "x",
-          commit: "-",
-          copy: 1,
-          checks: [],
-        }).record,
-      EMPTY_RECORD,
-    );
+    const record = recordOf(...entries);
     writeFileSync(join(folder, "record.jsonl"), record.entries.map((entry) => `${canonicalJson(entry)}\n`).join(""));
     writeFileSync(join(folder, "record.json"), renderRecord(record));
     return path;

@@ -9,7 +9,8 @@ import { type MigrationRecord } from "../../../migration/record";
 import { type Stage } from "../../../migration/stages";
 import { traffic } from "../support/gatewayTraffic";
 import { findingOn, GROUP_B } from "../support/scope";
-import { ago, GateFixture, NOW, record, run, since } from "./gateFixture";
+import { recordOf } from "../../support/recordOf";
+import { ago, GateFixture, NOW, run, since } from "./gateFixture";
 
 describe("check: judge and split, on Prometheus", () => {
   let gate: GateFixture;
@@ -30,7 +31,7 @@ describe("check: judge and split, on Prometheus", () => {
 
   it("hold: too few requests yet, with how many and how long", async () => {
     traffic(gate.fake, { fromMs: ago(40), untilMs: NOW }, since(6), { requests: 1500 });
-    const given = gate.context({ record: record(["start", ago(120)], ["traffic-5", ago(6)]) });
+    const given = gate.context({ record: recordOf(["start", ago(120)], ["traffic-5", ago(6)]) });
     const judged = await run(judge, given);
     assert.equal(judged.verdict, "fails");
     assert.equal(judged.evidence["judge"], "hold");
@@ -43,7 +44,7 @@ describe("check: judge and split, on Prometheus", () => {
 
   it("back: B has 5 % errors", async () => {
     traffic(gate.fake, { fromMs: ago(40), untilMs: NOW }, since(6), { requests: 3000, errorShareB: 0.05 });
-    const judged = await run(judge, gate.context({ record: record(["start", ago(120)], ["traffic-5", ago(6)]) }));
+    const judged = await run(judge, gate.context({ record: recordOf(["start", ago(120)], ["traffic-5", ago(6)]) }));
     assert.equal(judged.evidence["judge"], "back");
     assert.equal(judged.verdict, "fails");
     assert.match(judged.findings[0]?.remedy ?? "", /stage rollback/);
@@ -51,7 +52,7 @@ describe("check: judge and split, on Prometheus", () => {
 
   it("back: B is slower by a bucket", async () => {
     traffic(gate.fake, { fromMs: ago(60), untilMs: NOW }, since(30), { requests: 3000, slowShareB: 0.5 });
-    const judged = await run(judge, gate.context({ record: record(["start", ago(120)], ["traffic-5", ago(30)]) }));
+    const judged = await run(judge, gate.context({ record: recordOf(["start", ago(120)], ["traffic-5", ago(30)]) }));
     assert.equal(judged.evidence["judge"], "back");
     assert.match(JSON.stringify(judged.evidence["reasons"]), /slower|p95|p99/);
   });
@@ -81,7 +82,7 @@ describe("check: judge and split, on Prometheus", () => {
       requests: 1500,
       shareB: (at) => (at > ago(30) ? 3 : 0),
     });
-    const given = gate.context({ record: record(["start", ago(120)], ["traffic-5", ago(30)]) });
+    const given = gate.context({ record: recordOf(["start", ago(120)], ["traffic-5", ago(30)]) });
     const shared = await run(split, given);
     assert.equal(shared.verdict, "fails");
     assert.match(shared.findings[0]?.seen ?? "", /^B got (2\.9\d*|3(\.0\d*)?) % of [\d,]+ requests/);
@@ -119,7 +120,7 @@ describe("check: judge and split, on Prometheus", () => {
   it("at 100 %: B against what A did at the step before", async () => {
     const steps = (at: number): number => (at > ago(25) ? 100 : at > ago(45) ? 75 : at > ago(55) ? 50 : 0);
     traffic(gate.fake, { fromMs: ago(65), untilMs: NOW }, steps, { requests: 3000 });
-    const history = record(
+    const history = recordOf(
       ["start", ago(300)],
       ["traffic-50", ago(55)],
       ["traffic-75", ago(45)],
@@ -135,7 +136,7 @@ describe("check: judge and split, on Prometheus", () => {
   it("at 100 %, worse than A was: not go", async () => {
     const steps = (at: number): number => (at > ago(25) ? 100 : at > ago(45) ? 75 : 0);
     traffic(gate.fake, { fromMs: ago(60), untilMs: ago(25) }, steps, { requests: 3000 });
-    const history = record(["start", ago(300)], ["traffic-75", ago(45)], ["traffic-100", ago(25)]);
+    const history = recordOf(["start", ago(300)], ["traffic-75", ago(45)], ["traffic-100", ago(25)]);
     for (const series of [...gate.fake.series.values()].flat()) series.endedMs = ago(25) + 1;
     traffic(gate.fake, { fromMs: ago(25) + 15_000, untilMs: NOW }, steps, { requests: 3000, errorShareB: 0.03 });
     const move: Move = { ...gate.context().move, from: "traffic-100", to: "complete", liveWeightsB: [100] };
@@ -148,7 +149,7 @@ describe("check: judge and split, on Prometheus", () => {
     traffic(gate.fake, { fromMs: ago(50), untilMs: NOW }, since(35), { requests: 3000 });
     const move: Move = { ...gate.context().move, mode: "verify", liveWeightsB: [5, 25] };
     const recorded = (minutes: number): MigrationRecord =>
-      record(["start", ago(120)], ["traffic-5", ago(35)], ["traffic-25", ago(minutes)]);
+      recordOf(["start", ago(120)], ["traffic-5", ago(35)], ["traffic-25", ago(minutes)]);
     assert.equal((await run(judge, gate.context({ move, record: recorded(10) }))).evidence["judge"], "go");
     await assert.rejects(
       run(split, gate.context({ move, record: recorded(70) })),

@@ -1,10 +1,9 @@
 import { Systems, type GateCheck, type GateContext, type Move } from "../../../checks/context";
 import { type CheckResult } from "../../../checks/result";
 import { type MetricsRequest } from "../../../migration/metrics/metricsRequest";
-import { appendEntry, EMPTY_RECORD, type MigrationRecord } from "../../../migration/record";
 import { judge as judgeSchema } from "../../../migration/settings/judgeSchema";
 import { metrics as metricsSchema } from "../../../migration/settings/metricsSchema";
-import { shapeOf, type Stage } from "../../../migration/stages";
+import { recordOf } from "../../support/recordOf";
 import { AwsFake } from "../support/awsFake";
 import { PrometheusFake } from "../support/prometheusFake";
 import { GROUP_B, SCOPE } from "../support/scope";
@@ -26,24 +25,6 @@ export function since(minutes: number): (atMs: number) => number {
 
 export function run(check: GateCheck, context: GateContext): Promise<CheckResult> {
   return check.run(context);
-}
-
-export function record(...entries: readonly (readonly [Stage, number])[]): MigrationRecord {
-  return entries.reduce<MigrationRecord>(
-    (grown, [stage, atMs]) =>
-      appendEntry(grown, {
-        at: new Date(atMs).toISOString(),
-        stage,
-        from: null,
-        kind: "up",
-        weightB: shapeOf(stage).weightB,
-        by: "x",
-        commit: "-",
-        copy: 1,
-        checks: [],
-      }).record,
-    EMPTY_RECORD,
-  );
 }
 
 export class GateFixture {
@@ -103,7 +84,7 @@ export class GateFixture {
       signal,
       systems: new Systems(SCOPE, signal, {}),
       move,
-      record: record(["start", ago(120)], ["traffic-5", ago(35)]),
+      record: recordOf(["start", ago(120)], ["traffic-5", ago(35)]),
       soakHours: 24,
       standbyHours: 72,
       calendar: { blackouts: [] },

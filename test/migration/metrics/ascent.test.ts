@@ -1,28 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ascentOf, firstTraffic, weightAt } from "../../../migration/metrics/ascent";
-import { appendEntry, EMPTY_RECORD, type MigrationRecord } from "../../../migration/record";
+import { type MigrationRecord } from "../../../migration/record";
 import { shapeOf, type Stage } from "../../../migration/stages";
+import { recordOf } from "../../support/recordOf";
 
 const BEGIN = Date.parse("2026-03-01T10:00:00Z");
 const at = (minute: number): number => BEGIN + minute * 60_000;
 
 function record(...stages: readonly Stage[]): MigrationRecord {
-  return stages.reduce<MigrationRecord>(
-    (grown, stage, minute) =>
-      appendEntry(grown, {
-        at: new Date(at(minute)).toISOString(),
-        stage,
-        from: null,
-        kind: "up",
-        weightB: shapeOf(stage).weightB,
-        by: "x",
-        commit: "-",
-        copy: 1,
-        checks: [],
-      }).record,
-    EMPTY_RECORD,
-  );
+  return recordOf(...stages.map((stage, minute) => [stage, at(minute)] as const));
 }
 
 const weights = (...stages: readonly Stage[]): readonly (readonly [number, number])[] =>
